@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Assembles the verbs and turns a SubbyteError into one line and an exit code.
+
+A verb's module is imported only when the verb is called: `subbyte boards` must not wait for torch.
+"""
+
+import sys
+from importlib import import_module
+
+import typer
+from typer.core import TyperGroup
+
+from toolchain.errors import SubbyteError
+
+# verb -> (module, one line of help), in the order of the chain.
+VERBS = {
+    "data": ("toolchain.cli.data", "Get, synthesise or inspect a speech corpus."),
+    "train": ("toolchain.cli.train", "Train a network: float, then quantisation-aware."),
+    "count": ("toolchain.cli.count", "Operations and memory of a network under a named rule."),
+    "export": ("toolchain.cli.export", "Write ONNX, TFLite and the agreement table of a run."),
+    "verify": ("toolchain.cli.verify", "Run every judge of the chain over the same inputs."),
+    "pack": ("toolchain.cli.pack", "Write a firmware project that builds by itself."),
+    "report": ("toolchain.cli.report", "Size and cost, layer by layer, before flashing."),
+    "check": ("toolchain.cli.check", "Hold a model against its budget: exit 1 if it is over."),
+    "eval": ("toolchain.cli.evaluate", "Accuracy on a corpus, on the host or on an emulated board."),
+    "flash": ("toolchain.cli.flash", "Check, build, program or emulate, and self-test."),
+    "boards": ("toolchain.cli.boards", "What is known of each board."),
+}
+
+
+class _LazyVerbs(TyperGroup):
+    """Looks a verb up in VERBS and imports its module then."""
+
+    def list_commands(self, ctx):  # type: ignore[no-untyped-def]
+        return list(VERBS)
+
+    def get_command(self, ctx, cmd_name):  # type: ignore[no-untyped-def]
+        if cmd_name not in VERBS:
+            return None
+        module, summary = VERBS[cmd_name]
+        command = typer.main.get_command(import_module(module).app)
+        command.name = cmd_name
+        command.short_help = summary
+        return command
+
+
+app = typer.Typer(
+    cls=_LazyVerbs,
+    name="subbyte",
+    help="From a network to a flashed Cortex-M: 8 bits and below, every byte known before flashing.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Verbs in the order of the chain; `subbyte VERB --help` has examples."""
+
+
+def main() -> None:
+    """Entry point of the `subbyte` command."""
+    try:
+        app()
+    except SubbyteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)
