@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. Each prepares what it needs by tools/setup.sh, so a fresh checkout needs no other step.
+
+BOARD  ?= mps2-an386
+MODEL  ?= runs/demo
+BUDGET ?= budget.toml
+DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/synth)
+
+PYTHON  := .venv/bin/python
+SUBBYTE := .venv/bin/subbyte
+# DRY_RUN=1 shows the command of a programmer instead of running it.
+DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lint types golden flash report budget verify setup-demo setup-test clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Variables: BOARD=$(BOARD) MODEL=$(MODEL) BUDGET=$(BUDGET) DRY_RUN=1"
+
+demo: setup-demo  ## speech -> trained network -> C -> firmware -> emulated Cortex-M4, in one go
+	@tools/demo.sh
+
+test: setup-test  ## all tests
+	$(PYTHON) -m pytest -q -n 2 --dist loadfile $(PYTEST)
+
+check: lint types test  ## format, lint, types and tests: what a change must pass
+
+format: setup-test  ## rewrite Python files in the house's format
+	$(PYTHON) -m ruff format toolchain tests
+	$(PYTHON) -m ruff check --fix toolchain tests
+
+lint: setup-test  ## formatting, ruff's rules, and the import directions of ARCHITECTURE.md
+	$(PYTHON) -m ruff format --check toolchain tests
+	$(PYTHON) -m ruff check toolchain tests
+
+types: setup-test  ## mypy --strict
+	$(PYTHON) -m mypy
+
+golden: setup-test  ## rewrite tests/golden from today's generator; review the diff
+	$(PYTHON) -m pytest -q tests/golden --rewrite-golden
+
+flash: setup-demo  ## check, build, and program BOARD with MODEL (an emulated board is started): BOARD=… MODEL=… [DRY_RUN=1]
+	$(SUBBYTE) flash $(MODEL) --board $(BOARD) $(if $(wildcard $(BUDGET)),--budget $(BUDGET)) $(DRY)
+
+report: setup-demo  ## size and cost of MODEL on BOARD, layer by layer
+	$(SUBBYTE) report $(MODEL) --board $(BOARD)
+
+budget: setup-demo  ## hold MODEL on BOARD against BUDGET: exit 1 and what is over
+	$(SUBBYTE) check $(MODEL) --board $(BOARD) --budget $(BUDGET)
+
+verify: setup-demo  ## every judge over the same inputs
+	$(SUBBYTE) verify $(MODEL) --board $(BOARD) --samples 100
+
+setup-demo:
+	@tools/setup.sh demo
+
+setup-test:
+	@tools/setup.sh test
+
+clean:  ## remove the virtual environment and everything that was made here
+	rm -rf .venv build dist runs corpora
