@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The integers that an operator needs beside its tensors: multipliers, shifts, limits.
+
+They follow from the scales by TFLite Micro's formulas, each written once here; the reference interpreter and the
+generator of C both take them from here. The sign rule of shifts stands in fixedpoint.py.
+
+The formulas are evaluated in double on float32 scales, as the `Prepare` functions of the kernels do.
+Source of all: tflite-micro, tensorflow/lite/micro/kernels/*_common.cc and tensorflow/lite/kernels/kernel_util.cc.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.errors import ModelError
+from toolchain.graph.fixedpoint import quantise_multiplier
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Requantise, Softmax
+
+
+@dataclass(frozen=True, eq=False)
+class Requantisation:
+    """One factor an output channel: multipliers int32 [C], shifts int32 [C] (see fixedpoint.py for their sign)."""
+
+    multipliers: NDArray[np.int32]
+    shifts: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One fixed-point factor for a whole tensor."""
+
+    multiplier: int
+    shift: int
+
+
+@dataclass(frozen=True)
+class AddFactors:
+    """What Add scales by: each input, shifted left by `left_shift`, by its own factor; their sum by `output`."""
+
+    left_shift: int
+    input: Factor
+    other: Factor
+    output: Factor
+
+
+@dataclass(frozen=True)
+class SoftmaxFactor:
+    """`factor` takes a difference of inputs to Q5.26. Differences below `diff_min` (<= 0) give probability 0."""
+
+    factor: Factor
+    diff_min: int
+
+
+def conv_requantisation(graph: Graph, op: Conv2D | DepthwiseConv2D) -> Requantisation:
+    """Factors input scale * weight scale / output scale of a convolution, one for each output channel."""
+    channels = graph.tensor(op.output).shape[-1]
+    input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
+    scales = graph.tensor(op.weights).quantisation.scales
+    return _per_channel([input_scale * scale / output_scale for scale in scales], channels)
+
+
+def fully_connected_requantisation(graph: Graph, op: FullyConnected) -> Requantisation:
+    """Factors of a fully connected layer, one for each output channel.
+
+    With one weight scale the product of the scales is taken in float32 (GetQuantizedConvolutionMultipler), with
+    several in double: the two can differ in the last bits of the multiplier.
+    """
+    channels = graph.tensor(op.weights).shape[0]
+    input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
+    scales = graph.tensor(op.weights).quantisation.scales
+    if len(scales) == 1:
+        return _per_channel([float(np.float32(input_scale) * np.float32(scales[0])) / output_scale], channels)
+    return _per_channel([input_scale * scale / output_scale for scale in scales], channels)
+
+
+def _per_channel(reals: list[float], channels: int) -> Requantisation:
+    pairs = [quantise_multiplier(real) for real in reals]
+    if len(pairs) == 1:
+        pairs = pairs * channels
+    multipliers, shifts = np.array(pairs, np.int32).T
+    return Requantisation(multipliers=np.ascontiguousarray(multipliers), shifts=np.ascontiguousarray(shifts))
+
+
+ADD_LEFT_SHIFT = 20  # add_common.cc: headroom for int8 inputs
+
+
+def add_factors(graph: Graph, op: Add) -> AddFactors:
+    """Factors of Add. Raises ModelError where the output scale is so small that TFLite Micro cannot take it."""
+    first, second = graph.tensor(op.input).quantisation.scale, graph.tensor(op.other).quantisation.scale
+    output = graph.tensor(op.output).quantisation.scale
+    twice_larger = 2 * max(first, second)
+    real_output = twice_larger / ((1 << ADD_LEFT_SHIFT) * output)
+    if real_output >= 1:
+        raise ModelError(
+            f"operator {op.name}: the output's scale {output:g} is less than 2^-19 of an input's scale; "
+            "Add has no fixed-point factor for that: give the output a scale near its inputs'"
+        )
+    return AddFactors(
+        left_shift=ADD_LEFT_SHIFT,
+        input=Factor(*quantise_multiplier(first / twice_larger)),
+        other=Factor(*quantise_multiplier(second / twice_larger)),
+        output=Factor(*quantise_multiplier(real_output)),
+    )
+
+
+def requantise_factor(graph: Graph, op: Requantise) -> Factor:
+    """Factor input scale / output scale. Source: quantize_common.cc."""
+    scale = graph.tensor(op.input).quantisation.scale / graph.tensor(op.output).quantisation.scale
+    return Factor(*quantise_multiplier(scale))
+
+
+SOFTMAX_INTEGER_BITS = 5  # softmax_common.cc: kScaledDiffIntegerBits
+
+
+def softmax_factor(graph: Graph, op: Softmax) -> SoftmaxFactor:
+    """Factor of Softmax. Source: PreprocessSoftmaxScaling and CalculateInputRadius, quantization_util.cc.
+
+    Raises ModelError where beta * scale is so small that TFLite Micro has no factor for it.
+    """
+    fraction_bits = 31 - SOFTMAX_INTEGER_BITS
+    beta = float(np.float32(op.beta))
+    real = min(beta * graph.tensor(op.input).quantisation.scale * (1 << fraction_bits), (1 << 31) - 1.0)
+    if real <= 1:
+        raise ModelError(
+            f"operator {op.name}: beta times the input's scale must be above 2^-{fraction_bits}, "
+            f"not {real / (1 << fraction_bits):g}"
+        )
+    multiplier, shift = quantise_multiplier(real)
+    radius = (((1 << SOFTMAX_INTEGER_BITS) - 1) << fraction_bits) >> shift
+    return SoftmaxFactor(Factor(multiplier, shift), diff_min=-radius)
