@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from toolchain.errors import ModelError
 from toolchain.graph.fixedpoint import quantise_multiplier
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Requantise, Softmax
+from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Requantise, Softmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +103,19 @@ def add_factors(graph: Graph, op: Add) -> AddFactors:
         other=Factor(*quantise_multiplier(second / twice_larger)),
         output=Factor(*quantise_multiplier(real_output)),
     )
+
+
+def mean_factor(graph: Graph, op: Mean) -> Factor:
+    """Factor input scale / output scale / (H * W), the division by H * W done on the multiplier, rounded down.
+
+    Source: QuantizedMeanOrSum, reference/reduce.h. The multiplier is first shifted left by floor(log2(H * W)), so
+    that it keeps 30 bits; the two limits keep it in 63 bits and the shift within -31.
+    """
+    _, height, width, _ = graph.tensor(op.input).shape
+    scale = graph.tensor(op.input).quantisation.scale / graph.tensor(op.output).quantisation.scale
+    multiplier, shift = quantise_multiplier(scale)
+    raised = min((height * width).bit_length() - 1, 32, 31 + shift)
+    return Factor((multiplier << raised) // (height * width), shift - raised)
 
 
 def requantise_factor(graph: Graph, op: Requantise) -> Factor:

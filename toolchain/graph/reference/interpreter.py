@@ -21,6 +21,7 @@ from toolchain.graph.reference.conv2d import conv2d
 from toolchain.graph.reference.depthwise_conv2d import depthwise_conv2d
 from toolchain.graph.reference.fully_connected import fully_connected
 from toolchain.graph.reference.max_pool2d import max_pool2d
+from toolchain.graph.reference.mean import mean
 from toolchain.graph.reference.pad import pad
 from toolchain.graph.reference.requantise import requantise
 from toolchain.graph.reference.reshape import reshape
@@ -33,6 +34,7 @@ OPERATOR_RULES: Mapping[type[ops.Operator], Callable[..., Batch]] = {
     ops.FullyConnected: fully_connected,
     ops.AveragePool2D: average_pool2d,
     ops.MaxPool2D: max_pool2d,
+    ops.Mean: mean,
     ops.Add: add,
     ops.Pad: pad,
     ops.Concatenation: concatenation,
