@@ -19,6 +19,7 @@ An unknown key, a wrong type or a number that makes no sense is an error naming 
 misspelt must never pass.
 """
 
+import difflib
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from pathlib import Path
 
 from toolchain.budget.quantity import parse_bytes, parse_count, parse_share
 from toolchain.errors import BudgetError
-from toolchain.graph.cost import Rule
+from toolchain.graph.counting import Rule
 
 # Largest budget file that is read: a real one has ten lines.
 MAX_FILE_BYTES = 1 << 20
@@ -92,7 +93,9 @@ def budget_from_table(table: dict[str, object], origin: str) -> Budget:
             flat[key] = value
     for key in flat:
         if key not in KEYS:
-            raise BudgetError(f"{origin}: {key}: unknown key; known are {', '.join(KEYS)}")
+            nearest = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+            meant = f", did you mean {nearest[0]}?" if nearest else f"; known are {', '.join(KEYS)}"
+            raise BudgetError(f"{origin}: {key}: unknown key{meant}")
     if not flat:
         raise BudgetError(f"{origin}: limits nothing; known keys are {', '.join(KEYS)}")
     limits = []
