@@ -71,7 +71,7 @@ class Peter2020(ArchSpec):
             raise ModelError(f"architecture {self.name}: block 1 has stride 2x2 and cannot be {IDENTITY!r}")
 
     def layers(self) -> tuple[Layer, ...]:
-        """stem; block<i>_expand, _depthwise, _project, _add of each block that is no identity; last, pool, classifier."""
+        """stem; block<i>_expand, _depthwise, _project, _add of each block but identities; last, pool, classifier."""
         channels = make_divisible(_BASE_CHANNELS * self.width)
         build = Builder(self.frames, self.coefficients)
         build.conv("stem", channels, Activation.RELU6, Pair(11, 5), Pair(2, 1))

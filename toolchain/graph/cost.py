@@ -2,24 +2,15 @@
 """What a Graph costs before anything is compiled: a row an operator, totals, and the named counting rules.
 
 Everything here is arithmetic on shapes and widths; where the arena's bytes lie is the planner's answer, what the
-linker made of it the ELF's. The same rules on an architecture that was never trained stand in toolchain/arch/;
-for a network that came from there both give the same numbers, and tests hold them to it.
-
-    rule        operations                        memory
-    macs        multiply-accumulates              -
-    hello_edge  2 * MAC + 1 per output element    1 B a weight + 1 B a bias + max over layers of (input + output)
-    peter2020   MACs, first convolution floored   2 * weights + 2 * batch-norm channels + biases of the dense layer
-
-Sources: hello_edge: Zhang et al., "Hello Edge: Keyword Spotting on Microcontrollers", arXiv 1711.07128, reproduced
-from its published table; peter2020: Peter, Roth, Pernkopf, arXiv 2012.10138, reproduced from its published code.
+linker made of it the ELF's. The named counting rules stand in graph/counting.py; here is what a Graph answers to
+them. A Graph that came from an architecture (toolchain/arch/) gives its numbers, and tests hold them to it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import singledispatch
 
-from toolchain.errors import ModelError
+from toolchain.graph.counting import Count, LayerFacts, Rule, count_facts
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import (
     Add,
@@ -127,25 +118,6 @@ class Cost:
         return max((row.activation_bytes for row in self.rows), default=0)
 
 
-class Rule(StrEnum):
-    """A named way of counting. A figure without its rule means nothing."""
-
-    MACS = "macs"
-    HELLO_EDGE = "hello_edge"
-    PETER2020 = "peter2020"
-
-
-@dataclass(frozen=True)
-class Count:
-    """Figures of one network under one rule. memory_bytes: None where the rule does not define memory."""
-
-    rule: Rule
-    macs: int
-    operations: int
-    memory_bytes: int | None
-    parameters: int
-
-
 @singledispatch
 def macs(op: Operator, tensor: Lookup) -> int:
     """Exact multiply-accumulates of one operator; padding counts like data. `tensor` finds a tensor by name."""
@@ -220,67 +192,45 @@ def _row(op: Operator, graph: Graph, reads: list[Tensor], fresh: list[Tensor]) -
     )
 
 
-def count(graph: Graph, rule: Rule) -> Count:
-    """Figures of `graph` under `rule`. Raises ModelError where the rule says nothing about such a network."""
-    cost = graph_cost(graph)
-    match rule:
-        case Rule.MACS:
-            return Count(rule, cost.macs, cost.macs, None, cost.parameters)
-        case Rule.HELLO_EDGE:
-            return _hello_edge(graph, cost)
-        case Rule.PETER2020:
-            return _peter2020(graph, cost)
+def graph_facts(graph: Graph) -> tuple[LayerFacts, ...]:
+    """What the counting rules ask, operator by operator: elements, whatever their width here.
 
-
-def _hello_edge(graph: Graph, cost: Cost) -> Count:
-    """Elements, not bytes: the rule takes every weight, bias and activation as 8 bits whatever they are here."""
-    operations = 0
-    largest = 0
-    for op, row in zip(graph.operators, cost.rows, strict=True):
-        outputs = graph.tensor(op.writes[0]).n_elements
-        inputs = sum(graph.tensor(n).n_elements for n in dict.fromkeys(op.reads) if not graph.tensor(n).is_constant)
-        operations += 2 * row.macs + outputs if row.macs else 0
-        largest = max(largest, inputs + outputs)
-    return Count(Rule.HELLO_EDGE, cost.macs, operations, cost.parameters + largest, cost.parameters)
-
-
-def _peter2020(graph: Graph, cost: Cost) -> Count:
-    """The paper's counts, read backwards from a folded network.
-
-    A convolution's batch norm shows as its bias, so each output channel with a bias had two batch-norm parameters;
-    the dense layer has plain biases. Their code takes the first convolution's output size as size // stride.
+    Batch norm is folded in a Graph: it shows as the bias that it left behind in a convolution.
     """
-    layers = [op for op, row in zip(graph.operators, cost.rows, strict=True) if row.macs]
-    convolutions = [op for op in layers if isinstance(op, (Conv2D, DepthwiseConv2D))]
-    dense = [op for op in layers if isinstance(op, FullyConnected)]
-    if not convolutions or layers[0] is not convolutions[0] or not isinstance(layers[0], Conv2D):
-        raise _not_peter(graph, "it does not begin with a convolution")
-    if len(dense) != 1 or layers[-1] is not dense[0]:
-        raise _not_peter(graph, "it does not end in its one fully connected layer")
-    without = next((op.name for op in layers if op.bias is None), None)  # type: ignore[attr-defined]
-    if without is not None:
-        raise _not_peter(graph, f"{without} has no bias, so whether it had a batch norm cannot be told")
-    first = layers[0]
-    floored = macs(first, graph.tensor) // _positions(first, graph.tensor) * _floored_positions(first, graph.tensor)
-    operations = cost.macs - macs(first, graph.tensor) + floored
-    channels = sum(graph.tensor(op.output).shape[-1] for op in convolutions)
-    weights = sum(row.weights for row in cost.rows if row.macs)
-    memory = 2 * weights + 2 * channels + graph.tensor(dense[0].output).shape[-1]
-    return Count(Rule.PETER2020, operations, operations, memory, cost.parameters)
+    rows = graph_cost(graph).rows
+    return tuple(_facts(op, row, graph) for op, row in zip(graph.operators, rows, strict=True))
 
 
-def _positions(op: Conv2D, tensor: Lookup) -> int:
-    _, rows, columns, _ = tensor(op.output).shape
-    return rows * columns
+def count(graph: Graph, rule: Rule) -> Count:
+    """Figures of `graph` under `rule`."""
+    return count_facts(graph_facts(graph), rule)
 
 
-def _floored_positions(op: Conv2D, tensor: Lookup) -> int:
-    _, height, width, _ = tensor(op.input).shape
-    return (height // op.stride.h) * (width // op.stride.w)
-
-
-def _not_peter(graph: Graph, why: str) -> ModelError:
-    return ModelError(
-        f"graph {graph.name}: rule peter2020 counts networks of that paper's search space, and this is none: {why}; "
-        "use the rule macs or hello_edge"
+def _facts(op: Operator, row: CostRow, graph: Graph) -> LayerFacts:
+    reads = [graph.tensor(name) for name in op.reads]
+    outputs = graph.tensor(op.writes[0]).n_elements
+    convolution = isinstance(op, (Conv2D, DepthwiseConv2D))
+    return LayerFacts(
+        name=op.name,
+        op=op.kind,
+        output_shape=row.output_shape,
+        macs=row.macs,
+        macs_floored=_macs_floored(op, row, graph),
+        weights=row.weights,
+        biases=row.biases,
+        batch_norm_channels=row.biases if convolution else 0,
+        inputs=sum(tensor.n_elements for tensor in reads if not tensor.is_constant),
+        outputs=outputs,
+        additions=outputs if row.macs or isinstance(op, Add) else 0,
     )
+
+
+def _macs_floored(op: Operator, row: CostRow, graph: Graph) -> int:
+    """MACs with the output size of a convolution taken as size // stride, which a SAME convolution rounds up."""
+    if not isinstance(op, (Conv2D, DepthwiseConv2D)):
+        return row.macs
+    _, height, width, _ = graph.tensor(op.input).shape
+    _, rows, columns, _ = graph.tensor(op.output).shape
+    if (rows, columns) != (-(-height // op.stride.h), -(-width // op.stride.w)):
+        return row.macs
+    return row.macs // (rows * columns) * (height // op.stride.h) * (width // op.stride.w)
