@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arena over time: which bytes hold which tensor while which layer runs, as text and as SVG.
+
+bytes    1  2  3  4
+8,000    .  c  c  .        one column a layer, one row a slice of addresses;
+4,000    b  b  .  d        a letter is a tensor, a dot is free
+    0    a  .  d  d
+"""
+
+from dataclasses import dataclass
+from html import escape
+from string import ascii_letters
+
+from toolchain.report.table import Column, Row, Table
+
+SLICES = 16
+FREE = "·"
+
+_STEP_WIDTH = 34
+_MAP_HEIGHT = 300
+_LEFT, _TOP, _BOTTOM = 64, 10, 110
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes offset .. offset + n_bytes of the arena, taken from step `first` to step `last`, both included."""
+
+    name: str
+    offset: int
+    n_bytes: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class ArenaMap:
+    """n_bytes: size of the arena. steps: names of the layers in the order in which they run."""
+
+    n_bytes: int
+    steps: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+    def in_use(self, step: int) -> int:
+        """Bytes that hold something while that step runs; a byte that two tensors share counts once."""
+        covered = sorted((b.offset, b.offset + b.n_bytes) for b in self.blocks if b.first <= step <= b.last)
+        total = end = 0
+        for low, high in covered:
+            total += max(high - max(low, end), 0)
+            end = max(end, high)
+        return total
+
+
+def letter(index: int) -> str:
+    """The letter of block `index`; after 52 blocks they begin again.
+
+    >>> letter(0), letter(27), letter(52)
+    ('a', 'B', 'a')
+    """
+    return ascii_letters[index % len(ascii_letters)]
+
+
+def arena_table(arena: ArenaMap) -> Table:
+    """One row a block: letter, tensor, bytes, place, and the layers during which it lives."""
+    rows = tuple(
+        Row((letter(i), b.name, b.n_bytes, b.offset, b.offset + b.n_bytes, _lifetime(arena, b)))
+        for i, b in enumerate(arena.blocks)
+    )
+    columns = (
+        Column("", text=True),
+        Column("tensor", text=True),
+        Column("size", "B"),
+        Column("from", "byte"),
+        Column("to", "byte"),
+        Column("layers", text=True),
+    )
+    return Table("", columns, rows)
+
+
+def _lifetime(arena: ArenaMap, block: Block) -> str:
+    first, last = block.first + 1, min(block.last + 1, len(arena.steps))
+    return str(first) if first == last else f"{first}–{last}"
+
+
+def arena_text(arena: ArenaMap) -> str:
+    """The map as text, highest address first, ending in a newline."""
+    if not arena.n_bytes:
+        return "the arena is empty\n"
+    slices = min(SLICES, arena.n_bytes)
+    edges = [arena.n_bytes * i // slices for i in range(slices + 1)]
+    label = max(len(f"{arena.n_bytes:,}"), len("byte"))
+    cell = max(2, len(str(len(arena.steps)))) + 1
+    lines = [f"{'byte'.rjust(label)}  " + "".join(str(s + 1).rjust(cell) for s in range(len(arena.steps)))]
+    for low, high in zip(reversed(edges[:-1]), reversed(edges[1:]), strict=True):
+        cells = (_occupant(arena, step, low, high).rjust(cell) for step in range(len(arena.steps)))
+        lines.append(f"{low:,}".rjust(label) + "  " + "".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _occupant(arena: ArenaMap, step: int, low: int, high: int) -> str:
+    """Letter of the block that takes most of the slice during the step."""
+    best, most = FREE, 0
+    for index, b in enumerate(arena.blocks):
+        overlap = min(high, b.offset + b.n_bytes) - max(low, b.offset)
+        if b.first <= step <= b.last and overlap > most:
+            best, most = letter(index), overlap
+    return best
+
+
+def arena_svg(arena: ArenaMap) -> str:
+    """The map as one SVG element; colours and type come from the document's style sheet (classes b0..b5)."""
+    steps = max(len(arena.steps), 1)
+    width, height = _LEFT + steps * _STEP_WIDTH + 12, _TOP + _MAP_HEIGHT + _BOTTOM
+    scale = _MAP_HEIGHT / max(arena.n_bytes, 1)
+    floor = _TOP + _MAP_HEIGHT
+    peak = max(range(len(arena.steps)), key=arena.in_use, default=0)
+    parts = [
+        f'<svg class="map" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        f'aria-label="Arena of {arena.n_bytes} bytes over {len(arena.steps)} layers">',
+        f'<rect class="peak" x="{_LEFT + peak * _STEP_WIDTH}" y="{_TOP}" '
+        f'width="{_STEP_WIDTH}" height="{_MAP_HEIGHT}"/>',
+    ]
+    for tick in range(5):
+        value = arena.n_bytes * tick // 4
+        y = floor - value * scale
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - 12}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
+    for index, block in enumerate(arena.blocks):
+        parts.append(_svg_block(arena, index, block, scale, floor))
+    for step, name in enumerate(arena.steps):
+        x = _LEFT + (step + 0.5) * _STEP_WIDTH
+        mark = " now" if step == peak else ""
+        parts.append(
+            f'<text class="tick{mark}" transform="translate({x + 4:.1f},{floor + 12}) rotate(-55)" '
+            f'text-anchor="end">{step + 1} {escape(_short(name, 16))}</text>'
+        )
+    parts.append("</svg>")
+    return "\n".join(parts)
+
+
+def _svg_block(arena: ArenaMap, index: int, block: Block, scale: float, floor: float) -> str:
+    last = min(block.last, len(arena.steps) - 1)
+    x, w = _LEFT + block.first * _STEP_WIDTH, (last - block.first + 1) * _STEP_WIDTH
+    h = block.n_bytes * scale
+    y = floor - block.offset * scale - h
+    title = f"{block.name}: {block.n_bytes:,} B at {block.offset:,}, layers {_lifetime(arena, block)}"
+    text = ""
+    if h >= 13:
+        fits = max(int(w / 7), 1)
+        label = f"{block.n_bytes:,}" if fits < 12 else f"{_short(block.name, fits - 8)} {block.n_bytes:,}"
+        if len(label) <= fits:
+            place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 4:.1f}"'
+            text = f'<text class="in" {place} text-anchor="middle">{escape(label)}</text>'
+    return (
+        f'<g><title>{escape(title)}</title><rect class="b{index % 6}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
+        f'width="{w - 2:.1f}" height="{max(h - 1, 0.5):.1f}" rx="2"/>{text}</g>'
+    )
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: max(length - 1, 1)] + "…"
