@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TFLite in: an int8 .tflite file, ours or anybody's, becomes a Graph. The door is `read_tflite`."""
