@@ -13,9 +13,23 @@ import numpy as np
 
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Clamp, Operator, Padding, Pair
+from toolchain.graph.ops import (
+    AveragePool2D,
+    Clamp,
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Operator,
+    Pad,
+    Padding,
+    Pair,
+    Reshape,
+    Softmax,
+)
 from toolchain.graph.shapes import output_shape
-from toolchain.graph.tensor import DType, Grid, Tensor
+from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
 
 # No dimension of a Cortex-M network is larger; refusing more keeps every product below in 64 bits.
 MAX_DIMENSION = 1 << 20
@@ -151,11 +165,51 @@ def _check_shape(graph: Graph, op: Operator) -> None:
         raise _fail(graph, f"operator {op.name}", f"computes shape {list(shape)}, declared {list(declared)}")
 
 
+# What the weights' scales run along, and the operators that leave the grid of their input as it is.
+_CHANNEL_AXIS = {Conv2D: 0, DepthwiseConv2D: 3, FullyConnected: 0}
+_ONE_GRID = (AveragePool2D, MaxPool2D, Pad, Concatenation, Reshape)
+_PROBABILITIES = Quantisation((1 / 256,), -128)
+
+
+def _roles_fit(graph: Graph) -> None:
+    for op in graph.operators:
+        where = f"operator {op.name}"
+        constants: tuple[str | None, ...] = ()
+        if isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected):
+            constants = (op.weights, op.bias)
+            _check_weights(graph, op, graph.tensor(op.weights))
+            if op.bias is not None:
+                _check_bias(graph, op, graph.tensor(op.bias))
+        for name in (*op.reads, *op.writes):
+            tensor = graph.tensor(name)
+            if name not in constants and (tensor.dtype is not DType.INT8 or tensor.quantisation.axis is not None):
+                raise _fail(graph, where, f"tensor {name} must be int8 with one scale")
+        output = graph.tensor(op.writes[0]).quantisation
+        if isinstance(op, _ONE_GRID) and any(graph.tensor(name).quantisation != output for name in op.reads):
+            raise _fail(graph, where, f"{op.kind} needs one quantisation for its inputs and its output")
+        if isinstance(op, Softmax) and output != _PROBABILITIES:
+            raise _fail(graph, where, "the output of Softmax must have scale 1/256 and zero point -128")
+
+
+def _check_weights(graph: Graph, op: Operator, weights: Tensor) -> None:
+    where, axis = f"operator {op.name}", weights.quantisation.axis
+    if weights.data is None or weights.dtype is not DType.INT8 or weights.quantisation.zero_point != 0:
+        raise _fail(graph, where, f"weights {weights.name} must be constant int8 with zero point 0")
+    if axis is not None and axis != _CHANNEL_AXIS[type(op)]:
+        raise _fail(graph, where, f"weights {weights.name} have scales along axis {axis}, not the output channels")
+
+
+def _check_bias(graph: Graph, op: Operator, bias: Tensor) -> None:
+    if bias.data is None or bias.dtype is not DType.INT32:
+        raise _fail(graph, f"operator {op.name}", f"bias {bias.name} must be constant int32")
+
+
 _RULES: tuple[Callable[[Graph], None], ...] = (
     _name_is_an_identifier,
     _names_are_unique,
     _references_exist,
     _order_can_run,
     _tensors_are_sound,
+    _roles_fit,
     _operators_are_sound,
 )
