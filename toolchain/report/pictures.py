@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SVG pictures of the size report: where flash and RAM go, and what each layer weighs.
+
+Colours and type come from the document's style sheet by class (b0..b5, grid, tick, over), so that light and dark
+share one drawing. The arena over time is drawn in arena_map.py.
+"""
+
+from dataclasses import dataclass
+from html import escape
+
+from toolchain.graph.cost import CostRow
+
+_WIDTH = 920
+_BAR = 30
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One part of a bar."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A limit drawn across a bar."""
+
+    name: str
+    n_bytes: int
+
+
+def memory_bar(title: str, slices: tuple[Slice, ...], marks: tuple[Mark, ...]) -> str:
+    """One stacked bar to the scale of its largest limit, or of its contents where they are over it."""
+    used = sum(part.n_bytes for part in slices)
+    full = max(used, *(mark.n_bytes for mark in marks), 1)
+    # A small network on a large chip would be a hair: the scale then ends at twice what is used, and says so.
+    end = full if used * 8 >= full else used * 2
+    scale = (_WIDTH - 2) / end
+    parts, x = [], 1.0
+    for index, part in enumerate(slices):
+        width = part.n_bytes * scale
+        label = f"{part.name} {part.n_bytes:,}"
+        text = (
+            f'<text class="in" x="{x + width / 2:.1f}" y="45" text-anchor="middle">{escape(label)}</text>'
+            if len(label) * 7 < width
+            else ""
+        )
+        parts.append(
+            f"<g><title>{escape(part.name)}: {part.n_bytes:,} B</title>"
+            f'<rect class="b{index % 6}" x="{x:.1f}" y="26" width="{width:.1f}" height="{_BAR}"/>{text}</g>'
+        )
+        x += width
+    legend = ", ".join(f"{mark.name} {mark.n_bytes:,} B ({used / mark.n_bytes:.1%} used)" for mark in marks)
+    for mark in marks:
+        if mark.n_bytes <= end:
+            at = 1 + mark.n_bytes * scale
+            over = " over" if used > mark.n_bytes else ""
+            parts.append(f'<line class="limit{over}" x1="{at:.1f}" x2="{at:.1f}" y1="20" y2="{_BAR + 32}"/>')
+    return (
+        f'<svg class="bar" viewBox="0 0 {_WIDTH} 66" role="img" aria-label="{escape(title)}: {used} bytes used">'
+        f'<text class="title" x="1" y="14">{escape(title)} {used:,} B</text>'
+        f'<text class="tick" x="{_WIDTH - 1}" y="14" text-anchor="end">{escape(legend)}</text>'
+        f'<rect class="empty" x="1" y="26" width="{_WIDTH - 2}" height="{_BAR}"/>{"".join(parts)}</svg>'
+    )
+
+
+_PANELS = (("MACs", "macs", ""), ("constants", "constant_bytes", " B"), ("in + out", "activation_bytes", " B"))
+_NAMES, _PANEL, _ROW = 190, 235, 22
+
+
+def layer_bars(rows: tuple[CostRow, ...]) -> str:
+    """Three panels of horizontal bars, one row a layer: MACs, bytes of constants, bytes of activations."""
+    height = 26 + len(rows) * _ROW
+    parts = [
+        f'<svg class="layers" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="MACs, constants and activations '
+        f'of each layer">'
+    ]
+    for index, row in enumerate(rows):
+        y = 26 + index * _ROW
+        name = row.name if len(row.name) <= 26 else row.name[:25] + "…"
+        parts.append(f'<text class="tick" x="{_NAMES - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
+    for panel, (title, field, unit) in enumerate(_PANELS):
+        left = _NAMES + panel * (_PANEL + 10)
+        largest = max((int(getattr(row, field)) for row in rows), default=0) or 1
+        total = sum(int(getattr(row, field)) for row in rows)
+        shown = (
+            f"{title}, {total:,}{unit} in all" if field != "activation_bytes" else f"{title}, {largest:,}{unit} most"
+        )
+        parts.append(f'<text class="title" x="{left}" y="14">{shown}</text>')
+        for index, row in enumerate(rows):
+            value = int(getattr(row, field))
+            if value:
+                y = 26 + index * _ROW
+                width = max(value / largest * (_PANEL - 70), 1)
+                parts.append(
+                    f'<rect class="b{panel}" x="{left}" y="{y + 3}" width="{width:.1f}" height="{_ROW - 6}" rx="2"/>'
+                    f'<text class="tick" x="{left + width + 6:.1f}" y="{y + 15}">{value:,}</text>'
+                )
+    return "\n".join([*parts, "</svg>"])
