@@ -100,7 +100,6 @@ class Builder:
                 input=self.last,
                 input_shape=pooled,
                 output_shape=MapShape(1, 1, classes),
-                activation=Activation.NONE,
             )
         )
 

@@ -40,12 +40,13 @@ class MapShape(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """Base: a unique name, what is read, and both shapes."""
+    """Base: a unique name, what is read, both shapes, and the activation at the end."""
 
     name: str
     input: str
     input_shape: MapShape
     output_shape: MapShape
+    activation: Activation = Activation.NONE
 
     @property
     def kind(self) -> str:
@@ -66,7 +67,6 @@ class _Window(Layer):
     stride: Pair
     padding: Padding
     batch_norm: bool
-    activation: Activation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,6 @@ class Add(Layer):
     """Sum of `input` and `other`, element by element (a residual connection)."""
 
     other: str
-    activation: Activation
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -100,5 +99,3 @@ class GlobalAveragePool(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Dense(Layer):
     """Fully connected layer with bias over a 1x1 map."""
-
-    activation: Activation

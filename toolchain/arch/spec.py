@@ -32,7 +32,7 @@ class Initialiser(StrEnum):
     """Distribution of the first weights of convolutions and dense layers."""
 
     XAVIER_UNIFORM = "xavier_uniform"  # U(-a, a), a = sqrt(6 / (fan in + fan out)), Glorot & Bengio 2010
-    HE_FAN_OUT = "he_fan_out"  # N(0, 2 / fan out), He et al. 1502.01852
+    HE_FAN_OUT = "he_fan_out"  # N(0, 2 / fan out), He et al. 1502.01852; dense layers U(-a, a), a = 1 / sqrt(fan in)
 
 
 @dataclass(frozen=True)
