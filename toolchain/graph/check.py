@@ -14,6 +14,7 @@ import numpy as np
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import (
+    Add,
     AveragePool2D,
     Clamp,
     Concatenation,
@@ -21,12 +22,22 @@ from toolchain.graph.ops import (
     DepthwiseConv2D,
     FullyConnected,
     MaxPool2D,
+    Mean,
     Operator,
     Pad,
     Padding,
     Pair,
+    Requantise,
     Reshape,
     Softmax,
+)
+from toolchain.graph.requantisation import (
+    add_factors,
+    conv_requantisation,
+    fully_connected_requantisation,
+    mean_factor,
+    requantise_factor,
+    softmax_factor,
 )
 from toolchain.graph.shapes import output_shape
 from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
@@ -204,6 +215,29 @@ def _check_bias(graph: Graph, op: Operator, bias: Tensor) -> None:
         raise _fail(graph, f"operator {op.name}", f"bias {bias.name} must be constant int32")
 
 
+def _factors_exist(graph: Graph) -> None:
+    for op in graph.operators:
+        try:
+            _FACTORS.get(type(op), _no_factor)(graph, op)
+        except ModelError as error:
+            raise ModelError(f"graph {graph.name}: {error}") from error
+
+
+def _no_factor(graph: Graph, op: Operator) -> None:
+    """Pools, Pad, Concatenation, Reshape."""
+
+
+_FACTORS: dict[type[Operator], Callable[..., object]] = {
+    Conv2D: conv_requantisation,
+    DepthwiseConv2D: conv_requantisation,
+    FullyConnected: fully_connected_requantisation,
+    Mean: mean_factor,
+    Add: add_factors,
+    Requantise: requantise_factor,
+    Softmax: softmax_factor,
+}
+
+
 _RULES: tuple[Callable[[Graph], None], ...] = (
     _name_is_an_identifier,
     _names_are_unique,
@@ -212,4 +246,5 @@ _RULES: tuple[Callable[[Graph], None], ...] = (
     _tensors_are_sound,
     _roles_fit,
     _operators_are_sound,
+    _factors_exist,
 )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from toolchain.errors import ModelError
 from toolchain.graph.fixedpoint import quantise_multiplier
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Requantise, Softmax
+from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, Mean, Operator, Requantise, Softmax
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +53,25 @@ class SoftmaxFactor:
     diff_min: int
 
 
+# An int32 shifted further left has no bit left of a value of 1.
+MAX_LEFT_SHIFT = 30
+
+
+def _factor(op: Operator, real: float) -> Factor:
+    if not real < 1 << MAX_LEFT_SHIFT:
+        raise ModelError(
+            f"operator {op.name}: its scales ask for a factor of {real:g} from accumulator to output; "
+            f"fixed point ends below 2^{MAX_LEFT_SHIFT}: the output's scale is far too small"
+        )
+    return Factor(*quantise_multiplier(real))
+
+
 def conv_requantisation(graph: Graph, op: Conv2D | DepthwiseConv2D) -> Requantisation:
     """Factors input scale * weight scale / output scale of a convolution, one for each output channel."""
     channels = graph.tensor(op.output).shape[-1]
     input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
     scales = graph.tensor(op.weights).quantisation.scales
-    return _per_channel([input_scale * scale / output_scale for scale in scales], channels)
+    return _per_channel(op, [input_scale * scale / output_scale for scale in scales], channels)
 
 
 def fully_connected_requantisation(graph: Graph, op: FullyConnected) -> Requantisation:
@@ -71,15 +84,17 @@ def fully_connected_requantisation(graph: Graph, op: FullyConnected) -> Requanti
     input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
     scales = graph.tensor(op.weights).quantisation.scales
     if len(scales) == 1:
-        return _per_channel([float(np.float32(input_scale) * np.float32(scales[0])) / output_scale], channels)
-    return _per_channel([input_scale * scale / output_scale for scale in scales], channels)
+        with np.errstate(over="ignore"):  # an infinite product is refused below
+            product = float(np.float32(input_scale * scales[0]))
+        return _per_channel(op, [product / output_scale], channels)
+    return _per_channel(op, [input_scale * scale / output_scale for scale in scales], channels)
 
 
-def _per_channel(reals: list[float], channels: int) -> Requantisation:
-    pairs = [quantise_multiplier(real) for real in reals]
-    if len(pairs) == 1:
-        pairs = pairs * channels
-    multipliers, shifts = np.array(pairs, np.int32).T
+def _per_channel(op: Operator, reals: list[float], channels: int) -> Requantisation:
+    factors = [_factor(op, real) for real in reals]
+    if len(factors) == 1:
+        factors = factors * channels
+    multipliers, shifts = np.array([(factor.multiplier, factor.shift) for factor in factors], np.int32).T
     return Requantisation(multipliers=np.ascontiguousarray(multipliers), shifts=np.ascontiguousarray(shifts))
 
 
@@ -113,15 +128,15 @@ def mean_factor(graph: Graph, op: Mean) -> Factor:
     """
     _, height, width, _ = graph.tensor(op.input).shape
     scale = graph.tensor(op.input).quantisation.scale / graph.tensor(op.output).quantisation.scale
-    multiplier, shift = quantise_multiplier(scale)
-    raised = min((height * width).bit_length() - 1, 32, 31 + shift)
-    return Factor((multiplier << raised) // (height * width), shift - raised)
+    factor = _factor(op, scale)
+    raised = min((height * width).bit_length() - 1, 32, 31 + factor.shift)
+    return Factor((factor.multiplier << raised) // (height * width), factor.shift - raised)
 
 
 def requantise_factor(graph: Graph, op: Requantise) -> Factor:
     """Factor input scale / output scale. Source: quantize_common.cc."""
     scale = graph.tensor(op.input).quantisation.scale / graph.tensor(op.output).quantisation.scale
-    return Factor(*quantise_multiplier(scale))
+    return _factor(op, scale)
 
 
 SOFTMAX_INTEGER_BITS = 5  # softmax_common.cc: kScaledDiffIntegerBits
@@ -135,7 +150,7 @@ def softmax_factor(graph: Graph, op: Softmax) -> SoftmaxFactor:
     fraction_bits = 31 - SOFTMAX_INTEGER_BITS
     beta = float(np.float32(op.beta))
     real = min(beta * graph.tensor(op.input).quantisation.scale * (1 << fraction_bits), (1 << 31) - 1.0)
-    if real <= 1:
+    if not real > 1:
         raise ModelError(
             f"operator {op.name}: beta times the input's scale must be above 2^-{fraction_bits}, "
             f"not {real / (1 << fraction_bits):g}"
