@@ -23,7 +23,7 @@ Batch = Mapping[str, NDArray[np.int8]]
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One network in every form that judges read. tflite: written from `graph`. onnx: None where there is no such file."""
+    """One network in every form that judges read. tflite: written from `graph`. onnx: None where no such file is."""
 
     graph: Graph
     tflite: bytes
