@@ -16,9 +16,9 @@ from toolchain.report.table import Column, Row, Table
 SLICES = 16
 FREE = "·"
 
-_STEP_WIDTH = 34
-_MAP_HEIGHT = 300
-_LEFT, _TOP, _BOTTOM = 64, 10, 110
+_MAP_WIDTH, _MAP_HEIGHT = 820, 300
+_STEP_MIN, _STEP_MAX = 26, 96
+_LEFT, _RIGHT, _TOP, _BOTTOM = 88, 12, 10, 124
 
 
 @dataclass(frozen=True)
@@ -109,47 +109,48 @@ def _occupant(arena: ArenaMap, step: int, low: int, high: int) -> str:
 def arena_svg(arena: ArenaMap) -> str:
     """The map as one SVG element; colours and type come from the document's style sheet (classes b0..b5)."""
     steps = max(len(arena.steps), 1)
-    width, height = _LEFT + steps * _STEP_WIDTH + 12, _TOP + _MAP_HEIGHT + _BOTTOM
+    step_width = min(max(_MAP_WIDTH // steps, _STEP_MIN), _STEP_MAX)
+    width, height = _LEFT + steps * step_width + _RIGHT, _TOP + _MAP_HEIGHT + _BOTTOM
     scale = _MAP_HEIGHT / max(arena.n_bytes, 1)
     floor = _TOP + _MAP_HEIGHT
     peak = max(range(len(arena.steps)), key=arena.in_use, default=0)
     parts = [
         f'<svg class="map" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
         f'aria-label="Arena of {arena.n_bytes} bytes over {len(arena.steps)} layers">',
-        f'<rect class="peak" x="{_LEFT + peak * _STEP_WIDTH}" y="{_TOP}" '
-        f'width="{_STEP_WIDTH}" height="{_MAP_HEIGHT}"/>',
+        f'<rect class="peak" x="{_LEFT + peak * step_width}" y="{_TOP}" width="{step_width}" height="{_MAP_HEIGHT}"/>',
     ]
     for tick in range(5):
         value = arena.n_bytes * tick // 4
         y = floor - value * scale
-        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - 12}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
-    for index, block in enumerate(arena.blocks):
-        parts.append(_svg_block(arena, index, block, scale, floor))
+    for index in range(len(arena.blocks)):
+        parts.append(_svg_block(arena, index, step_width))
     for step, name in enumerate(arena.steps):
-        x = _LEFT + (step + 0.5) * _STEP_WIDTH
+        x = _LEFT + (step + 0.5) * step_width
         mark = " now" if step == peak else ""
         parts.append(
-            f'<text class="tick{mark}" transform="translate({x + 4:.1f},{floor + 12}) rotate(-55)" '
-            f'text-anchor="end">{step + 1} {escape(_short(name, 16))}</text>'
+            f'<text class="tick{mark}" transform="translate({x + 4:.1f},{floor + 14}) rotate(-50)" '
+            f'text-anchor="end">{step + 1} {escape(_short(name, 17))}</text>'
         )
     parts.append("</svg>")
     return "\n".join(parts)
 
 
-def _svg_block(arena: ArenaMap, index: int, block: Block, scale: float, floor: float) -> str:
+def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
+    block = arena.blocks[index]
+    scale = _MAP_HEIGHT / arena.n_bytes
     last = min(block.last, len(arena.steps) - 1)
-    x, w = _LEFT + block.first * _STEP_WIDTH, (last - block.first + 1) * _STEP_WIDTH
+    x, w = _LEFT + block.first * step_width, (last - block.first + 1) * step_width
     h = block.n_bytes * scale
-    y = floor - block.offset * scale - h
-    title = f"{block.name}: {block.n_bytes:,} B at {block.offset:,}, layers {_lifetime(arena, block)}"
+    y = _TOP + _MAP_HEIGHT - block.offset * scale - h
+    title = f"{letter(index)} {block.name}: {block.n_bytes:,} B at {block.offset:,}, layers {_lifetime(arena, block)}"
     text = ""
-    if h >= 13:
-        fits = max(int(w / 7), 1)
-        label = f"{block.n_bytes:,}" if fits < 12 else f"{_short(block.name, fits - 8)} {block.n_bytes:,}"
-        if len(label) <= fits:
-            place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 4:.1f}"'
-            text = f'<text class="in" {place} text-anchor="middle">{escape(label)}</text>'
+    labels = (f"{letter(index)} {block.name} {block.n_bytes:,}", f"{letter(index)} {block.n_bytes:,}", letter(index))
+    label = next((label for label in labels if len(label) * 7 < w - 4), None)
+    if label is not None and h >= 13:
+        place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 4:.1f}"'
+        text = f'<text class="in" {place} text-anchor="middle">{escape(label)}</text>'
     return (
         f'<g><title>{escape(title)}</title><rect class="b{index % 6}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
         f'width="{w - 2:.1f}" height="{max(h - 1, 0.5):.1f}" rx="2"/>{text}</g>'

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The arena over time: each letter stands where its bytes are, at the layers during which they live."""
+
+from xml.etree import ElementTree
+
+from toolchain.report.arena_map import ArenaMap, Block, arena_svg, arena_table, arena_text
+from toolchain.report.table import to_text
+
+ARENA = ArenaMap(
+    160,
+    ("first", "second", "third"),
+    (Block("in", 0, 40, 0, 0), Block("a", 80, 80, 0, 1), Block("b", 0, 80, 1, 2), Block("out", 80, 20, 2, 2)),
+)
+
+
+def test_letters_stand_at_their_addresses_and_layers() -> None:
+    lines = arena_text(ARENA).splitlines()
+    assert lines[0].split() == ["byte", "1", "2", "3"]
+    rows = {int(line.split()[0]): line.split()[1:] for line in lines[1:]}
+    assert list(rows) == list(range(150, -1, -10))
+    assert rows[150] == ["b", "b", "·"]
+    assert rows[90] == rows[80] == ["b", "b", "d"]
+    assert rows[70] == rows[40] == ["·", "c", "c"]
+    assert rows[30] == rows[0] == ["a", "c", "c"]
+
+
+def test_table_says_place_and_lifetime_counted_from_one() -> None:
+    assert "b  a         80    80   160  1–2" in to_text(arena_table(ARENA))
+
+
+def test_bytes_in_use_count_shared_bytes_once() -> None:
+    shared = ArenaMap(10, ("x",), (Block("a", 0, 8, 0, 0), Block("b", 4, 6, 0, 0)))
+    assert shared.in_use(0) == 10
+    assert [ARENA.in_use(step) for step in range(3)] == [120, 160, 100]
+
+
+def test_svg_is_well_formed_and_draws_every_block() -> None:
+    root = ElementTree.fromstring(arena_svg(ARENA))
+    titles = [element.text for element in root.iter("title")]
+    assert titles[1] == "b a: 80 B at 80, layers 1–2"
+    assert len(titles) == 4
+    rects = [element for element in root.iter("rect") if element.get("class", "").startswith("b")]
+    tops = [float(rect.get("y", "")) for rect in rects]
+    assert tops[1] < tops[2] and tops[1] < tops[0]
+
+
+def test_an_empty_arena_and_a_long_network_are_drawn() -> None:
+    assert arena_text(ArenaMap(0, (), ())) == "the arena is empty\n"
+    ElementTree.fromstring(arena_svg(ArenaMap(0, (), ())))
+    names = tuple(f"layer<{i}>" for i in range(120))
+    long = ArenaMap(7, names, tuple(Block(f"t{i}&", i % 7, 1, i, i) for i in range(120)))
+    assert len(arena_text(long).splitlines()) == 1 + 7
+    ElementTree.fromstring(arena_svg(long))
