@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boards: what the hardware is, read from boards/<id>.toml, every fact with its source."""
+
+from toolchain.boards.board import (
+    Board,
+    Clock,
+    Console,
+    ConsoleKind,
+    Emulation,
+    Flashing,
+    Layout,
+    Limits,
+    Memory,
+    MemoryKind,
+    RegisterStep,
+)
+from toolchain.boards.read import board_ids, load_board
+
+__all__ = [
+    "Board",
+    "Clock",
+    "Console",
+    "ConsoleKind",
+    "Emulation",
+    "Flashing",
+    "Layout",
+    "Limits",
+    "Memory",
+    "MemoryKind",
+    "RegisterStep",
+    "board_ids",
+    "load_board",
+]
