@@ -32,8 +32,8 @@ from toolchain.graph.tensor import Tensor
 
 Lookup = Callable[[str], Tensor]
 
-# A multiplier and a shift, int32 each, for every output channel: what any kernel with TFLite's rounding has to know.
-REQUANTISATION_BYTES_PER_CHANNEL = 8
+# A multiplier (int32) and a shift (int8) for every output channel, as the C kernels keep them (kernels/sb_kernels.h).
+REQUANTISATION_BYTES_PER_CHANNEL = 5
 
 
 @dataclass(frozen=True)
