@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each TFLite operator means as operators of the Graph: one function an operator.
+
+Only what tflite-micro's int8 kernels compute is taken: where a kernel ignores a part of the file (RELU6 the
+quantisation of its output), a file in which that part matters is refused.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from toolchain.errors import ModelError
+from toolchain.graph import ops
+from toolchain.graph.check import MAX_DIMENSION
+from toolchain.graph.fused_activation import FusedActivation, activation_range
+from toolchain.graph.ops import Clamp, Operator, Padding, Pair
+from toolchain.graph.shapes import same_padding
+from toolchain.graph.tensor import DType, Quantisation, Tensor
+from toolchain.graph.tflite_in import schema
+from toolchain.graph.tflite_in.container import RawOperator
+from toolchain.graph.tflite_in.flatbuffer import Table
+from toolchain.graph.tflite_in.folding import Border
+from toolchain.graph.tflite_in.schema import Builtin, BuiltinOptions
+from toolchain.graph.tflite_in.source import Source
+
+Reader = Callable[[RawOperator, Source], list[Operator]]
+
+
+def read_operator(op: RawOperator, source: Source) -> list[Operator]:
+    """The Graph's operators for one of the file's. Raises ModelError for one that is unknown or misused."""
+    code = None if op.custom_code else schema.member(Builtin, op.code)
+    reader = None if code is None else READERS.get(code)
+    if reader is None:
+        known = ", ".join(sorted(code.name for code in READERS))
+        raise ModelError(f"{op.where} is not supported; supported are {known}")
+    return reader(op, source)
+
+
+def _name(op: RawOperator) -> str:
+    return f"{Builtin(op.code).name.lower().replace('_2d', '2d')}_{op.index}"
+
+
+def _options(op: RawOperator, kind: BuiltinOptions) -> Table:
+    if op.options is None or op.options_kind != kind:
+        raise ModelError(f"{op.where} has no options of its kind")
+    return op.options
+
+
+def _positive(op: RawOperator, options: Table, field: int, default: int = 0) -> int:
+    value = options.integer(field, "i", default)
+    if not 1 <= value <= MAX_DIMENSION:
+        raise ModelError(f"{op.where}: stride, dilation, window and multiplier must be 1..{MAX_DIMENSION}, not {value}")
+    return value
+
+
+def _clamp(op: RawOperator, options: Table, field: int, output: Quantisation) -> Clamp:
+    value = options.integer(field, "b")
+    activation = schema.member(FusedActivation, value)
+    if activation is None:
+        raise ModelError(f"{op.where}: fused activation {value} is not supported; NONE, RELU, RELU6, RELU_N1_TO_1 are")
+    return activation_range(activation, output)
+
+
+def _padding(op: RawOperator, options: Table, source: Tensor, kernel: Pair, stride: Pair, dilation: Pair) -> Padding:
+    kind = options.integer(0, "b")
+    if kind == schema.PaddingKind.VALID:
+        return Padding()
+    if kind != schema.PaddingKind.SAME:
+        raise ModelError(f"{op.where}: padding {kind} is neither SAME nor VALID")
+    _, height, width, _ = source.shape
+    rows = same_padding(height, kernel.h, stride.h, dilation.h)
+    return Padding(*rows, *same_padding(width, kernel.w, stride.w, dilation.w))
+
+
+def _image(op: RawOperator, tensor: Tensor) -> Tensor:
+    if len(tensor.shape) != 4:
+        raise ModelError(f"{op.where}: tensor {tensor.name} must be [1, H, W, C], not {list(tensor.shape)}")
+    return tensor
+
+
+def _conv2d(op: RawOperator, source: Source) -> list[Operator]:
+    at, options = schema.Conv2DOptions, _options(op, BuiltinOptions.CONV2D)
+    name, weights, output = source.input(op, 0), source.weights(op, axis=0), source.output(op)
+    stride = Pair(_positive(op, options, at.STRIDE_H), _positive(op, options, at.STRIDE_W))
+    dilation = Pair(_positive(op, options, at.DILATION_H_FACTOR, 1), _positive(op, options, at.DILATION_W_FACTOR, 1))
+    _, kh, kw, _ = _image(op, source.tensor(weights)).shape
+    image = _image(op, source.tensor(name))
+    return [
+        ops.Conv2D(
+            _name(op),
+            name,
+            weights,
+            source.bias(op, name, weights),
+            output,
+            stride,
+            dilation,
+            _padding(op, options, image, Pair(kh, kw), stride, dilation),
+            _clamp(op, options, at.FUSED_ACTIVATION_FUNCTION, source.tensor(output).quantisation),
+        )
+    ]
+
+
+def _depthwise_conv2d(op: RawOperator, source: Source) -> list[Operator]:
+    at, options = schema.DepthwiseConv2DOptions, _options(op, BuiltinOptions.DEPTHWISE_CONV2D)
+    name, weights, output = source.input(op, 0), source.weights(op, axis=3), source.output(op)
+    stride = Pair(_positive(op, options, at.STRIDE_H), _positive(op, options, at.STRIDE_W))
+    dilation = Pair(_positive(op, options, at.DILATION_H_FACTOR, 1), _positive(op, options, at.DILATION_W_FACTOR, 1))
+    _, kh, kw, channels = _image(op, source.tensor(weights)).shape
+    image = _image(op, source.tensor(name))
+    # Old files leave the multiplier 0; kernels take it from the shapes.
+    multiplier = channels // max(image.shape[3], 1)
+    return [
+        ops.DepthwiseConv2D(
+            _name(op),
+            name,
+            weights,
+            source.bias(op, name, weights),
+            output,
+            stride,
+            dilation,
+            _padding(op, options, image, Pair(kh, kw), stride, dilation),
+            _clamp(op, options, at.FUSED_ACTIVATION_FUNCTION, source.tensor(output).quantisation),
+            multiplier,
+        )
+    ]
+
+
+def _fully_connected(op: RawOperator, source: Source) -> list[Operator]:
+    at, options = schema.FullyConnectedOptions, _options(op, BuiltinOptions.FULLY_CONNECTED)
+    if options.integer(at.WEIGHTS_FORMAT, "b"):
+        raise ModelError(f"{op.where}: shuffled weights are not supported")
+    name, weights, output = source.input(op, 0), source.weights(op, axis=0), source.output(op)
+    shape = source.tensor(weights).shape
+    if len(shape) != 2:
+        raise ModelError(f"{op.where}: weights {weights} must be [C_out, C_in], not {list(shape)}")
+    clamp = _clamp(op, options, at.FUSED_ACTIVATION_FUNCTION, source.tensor(output).quantisation)
+    bias = source.bias(op, name, weights)
+    rows = (source.tensor(name).n_elements // max(shape[1], 1), shape[0])
+    if source.tensor(output).shape == rows:
+        return [ops.FullyConnected(_name(op), name, weights, bias, output, clamp)]
+    # An output of more axes (keep_num_dims): the same bytes under another shape.
+    flat = source.new(output, "rows", rows)
+    return [
+        ops.FullyConnected(_name(op), name, weights, bias, flat, clamp),
+        ops.Reshape(f"{_name(op)}_reshape", flat, output),
+    ]
+
+
+def _pool2d(kind: type[ops.AveragePool2D] | type[ops.MaxPool2D]) -> Reader:
+    def read(op: RawOperator, source: Source) -> list[Operator]:
+        at, options = schema.Pool2DOptions, _options(op, BuiltinOptions.POOL2D)
+        name, output = source.input(op, 0), source.output(op)
+        window = Pair(_positive(op, options, at.FILTER_HEIGHT), _positive(op, options, at.FILTER_WIDTH))
+        stride = Pair(_positive(op, options, at.STRIDE_H), _positive(op, options, at.STRIDE_W))
+        padding = _padding(op, options, _image(op, source.tensor(name)), window, stride, Pair())
+        clamp = _clamp(op, options, at.FUSED_ACTIVATION_FUNCTION, source.tensor(output).quantisation)
+        return [kind(_name(op), name, output, window, stride, padding, clamp)]
+
+    return read
+
+
+def _mean(op: RawOperator, source: Source) -> list[Operator]:
+    name, output = source.input(op, 0), source.output(op)
+    rank = len(source.tensor(name).shape)
+    axes = source.integers(op, 1)
+    if rank != 4 or sorted({axis % rank for axis in axes if -rank <= axis < rank}) != [1, 2] or len(axes) != 2:
+        raise ModelError(
+            f"{op.where}: a mean over axes {axes[:8]} of {list(source.tensor(name).shape)} is not supported; "
+            "over axes 1 and 2 of [1, H, W, C] it is"
+        )
+    return [ops.Mean(_name(op), name, output)]
+
+
+def _add(op: RawOperator, source: Source) -> list[Operator]:
+    options = _options(op, BuiltinOptions.ADD)
+    name, other, output = source.input(op, 0), source.input(op, 1), source.output(op)
+    name, other = _expanded(op, source, name, other), _expanded(op, source, other, name)
+    clamp = _clamp(op, options, schema.AddOptions.FUSED_ACTIVATION_FUNCTION, source.tensor(output).quantisation)
+    return [ops.Add(_name(op), name, other, output, clamp)]
+
+
+def _expanded(op: RawOperator, source: Source, name: str, other: str) -> str:
+    """A constant that TFLite would broadcast, written out in the other input's shape."""
+    tensor, shape = source.tensor(name), source.tensor(other).shape
+    if tensor.data is None or tensor.shape == shape:
+        return name
+    try:
+        data = np.broadcast_to(tensor.data, shape)
+    except ValueError:
+        raise ModelError(f"{op.where}: {list(tensor.shape)} does not broadcast to {list(shape)}") from None
+    expanded = source.new(name, "expanded", shape)
+    source.tensors[expanded] = Tensor(expanded, shape, DType.INT8, tensor.quantisation, data=data)
+    return expanded
+
+
+def _pad(op: RawOperator, source: Source) -> list[Operator]:
+    name, output, amounts = source.input(op, 0), source.output(op), source.integers(op, 1)
+    _image(op, source.tensor(name))
+    if len(amounts) != 8 or amounts[:2] != [0, 0] or amounts[6:] != [0, 0] or min(amounts) < 0:
+        raise ModelError(
+            f"{op.where}: paddings {amounts[:16]} are not supported; those of H and W are, in [1, H, W, C]"
+        )
+    padding = Padding(*amounts[2:6])
+    zero_point = source.tensor(name).quantisation.zero_point
+    value = source.byte(op, 2) if op.code == Builtin.PADV2 and len(op.inputs) > 2 else zero_point
+    if value != zero_point:
+        return [Border(_name(op), name, output, padding, value, op.where)]
+    return [ops.Pad(_name(op), name, output, padding)]
+
+
+def _concatenation(op: RawOperator, source: Source) -> list[Operator]:
+    at, options = schema.ConcatenationOptions, _options(op, BuiltinOptions.CONCATENATION)
+    names, output = tuple(source.input(op, position) for position in range(len(op.inputs))), source.output(op)
+    if not names:
+        raise ModelError(f"{op.where} has no inputs")
+    rank, axis = len(source.tensor(names[0]).shape), options.integer(at.AXIS, "i")
+    if axis not in (-1, rank - 1):
+        raise ModelError(f"{op.where}: along axis {axis} is not supported; along the last axis (channels) it is")
+    if options.integer(at.FUSED_ACTIVATION_FUNCTION, "b"):
+        raise ModelError(f"{op.where}: a fused activation is not supported here")
+    return [ops.Concatenation(_name(op), names, output)]
+
+
+def _requantise(op: RawOperator, source: Source) -> list[Operator]:
+    return [ops.Requantise(_name(op), source.input(op, 0), source.output(op))]
+
+
+def _activation(activation: FusedActivation) -> Reader:
+    def read(op: RawOperator, source: Source) -> list[Operator]:
+        name, output = source.input(op, 0), source.output(op)
+        before, after = source.tensor(name).quantisation, source.tensor(output).quantisation
+        if activation is FusedActivation.RELU6 and before != after:
+            raise ModelError(
+                f"{op.where}: input and output have different quantisations; tflite-micro's kernel only clamps, "
+                "so such a file does not mean what it says: fuse the activation into the layer before"
+            )
+        return [ops.Requantise(_name(op), name, output, activation_range(activation, after))]
+
+    return read
+
+
+def _extremum(op: RawOperator, source: Source) -> list[Operator]:
+    """MAXIMUM or MINIMUM with a constant: one bound of a clamp."""
+    constants = [p for p in range(len(op.inputs)) if source.raw(op, p).has_data]
+    if len(op.inputs) != 2 or len(constants) != 1:
+        raise ModelError(f"{op.where} is supported with one constant only")
+    bound, name, output = source.byte(op, constants[0]), source.input(op, 1 - constants[0]), source.output(op)
+    grids = {
+        source.tensor(name).quantisation,
+        source.tensor(output).quantisation,
+        source.tensor(source.input(op, constants[0])).quantisation,
+    }
+    if len(grids) != 1:
+        raise ModelError(f"{op.where}: its tensors have different quantisations")
+    clamp = Clamp(low=bound) if op.code == Builtin.MAXIMUM else Clamp(high=bound)
+    return [ops.Requantise(_name(op), name, output, clamp)]
+
+
+def _reshape(op: RawOperator, source: Source) -> list[Operator]:
+    """The shape is the output's: a file whose shapes are not static fails the check of the Graph."""
+    return [ops.Reshape(_name(op), source.input(op, 0), source.output(op))]
+
+
+def _softmax(op: RawOperator, source: Source) -> list[Operator]:
+    beta = float(_options(op, BuiltinOptions.SOFTMAX).number(schema.SoftmaxOptions.BETA, "f", 0.0))
+    if not (math.isfinite(beta) and beta > 0):
+        raise ModelError(f"{op.where}: beta {beta} must be greater than 0")
+    return [ops.Softmax(_name(op), source.input(op, 0), source.output(op), beta)]
+
+
+READERS: Mapping[Builtin, Reader] = {
+    Builtin.ADD: _add,
+    Builtin.AVERAGE_POOL_2D: _pool2d(ops.AveragePool2D),
+    Builtin.CONCATENATION: _concatenation,
+    Builtin.CONV_2D: _conv2d,
+    Builtin.DEPTHWISE_CONV_2D: _depthwise_conv2d,
+    Builtin.EXPAND_DIMS: _reshape,
+    Builtin.FULLY_CONNECTED: _fully_connected,
+    Builtin.MAXIMUM: _extremum,
+    Builtin.MAX_POOL_2D: _pool2d(ops.MaxPool2D),
+    Builtin.MEAN: _mean,
+    Builtin.MINIMUM: _extremum,
+    Builtin.PAD: _pad,
+    Builtin.PADV2: _pad,
+    Builtin.QUANTIZE: _requantise,
+    Builtin.RELU: _activation(FusedActivation.RELU),
+    Builtin.RELU6: _activation(FusedActivation.RELU6),
+    Builtin.RELU_N1_TO_1: _activation(FusedActivation.RELU_N1_TO_1),
+    Builtin.RESHAPE: _reshape,
+    Builtin.SOFTMAX: _softmax,
+    Builtin.SQUEEZE: _reshape,
+}
