@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A window of the image as one row of bytes, border included. Taps that are neighbours in memory are copied together.
+ */
+#include <string.h>
+
+#include "sb_window.h"
+
+void sb_copy_window_s8(const sb_conv_layer *layer, const int8_t *input, int32_t top, int32_t left, int8_t *patch)
+{
+  const sb_window *const w = &layer->window;
+  const int32_t depth = layer->input_channels;
+  const int32_t taps = w->dilation_w == 1 ? w->kernel_w : 1;
+  for (int32_t ky = 0; ky < w->kernel_h; ky++) {
+    const int32_t y = top + ky * w->dilation_h;
+    for (int32_t kx = 0; kx < w->kernel_w; kx += taps) {
+      const int32_t x = left + kx * w->dilation_w;
+      const int32_t first = y >= 0 && y < w->input_h ? sb_clamp(-x, 0, taps) : taps;
+      const int32_t end = sb_clamp(w->input_w - x, first, taps);
+      if (end - first < taps) {
+        memset(patch, layer->input_zero_point, (size_t)(taps * depth));
+      }
+      if (end > first) {
+        memcpy(patch + first * depth, input + (y * w->input_w + x + first) * depth, (size_t)((end - first) * depth));
+      }
+      patch += taps * depth;
+    }
+  }
+}

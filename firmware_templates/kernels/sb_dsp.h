@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The SIMD instructions that the `_dsp` kernels are made of: one instruction each on cores with the DSP extension,
+ * plain C with the same result on any other machine. A "pair" is two int16 in one word, the first in the low half.
+ *
+ * Source of the definitions: Arm Architecture Reference Manual Armv7-M, A7.7, instructions of the same names.
+ */
+#ifndef SB_DSP_H
+#define SB_DSP_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "sb_fixedpoint.h"
+
+/* These must be one instruction at every level of optimisation. */
+#if defined(__GNUC__)
+#define SB_INLINE static inline __attribute__((always_inline))
+#else
+#define SB_INLINE static inline
+#endif
+
+/* Four bytes or two int16 at any address: one LDR or STR. The first byte is the lowest, as on every Cortex-M. */
+SB_INLINE uint32_t sb_load(const void *from)
+{
+  uint32_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+SB_INLINE void sb_store(void *to, uint32_t word)
+{
+  memcpy(to, &word, sizeof word);
+}
+
+SB_INLINE int32_t sb_low(uint32_t pair)
+{
+  return (int16_t)(uint16_t)pair;
+}
+
+SB_INLINE int32_t sb_high(uint32_t pair)
+{
+  return (int16_t)(uint16_t)(pair >> 16);
+}
+
+/* The pair (low, high) of two int16 values: PKHBT. */
+SB_INLINE uint32_t sb_pair(int32_t low, int32_t high)
+{
+  return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
+}
+
+/* The low halves, or the high halves, of two pairs: PKHBT and PKHTB. */
+SB_INLINE uint32_t sb_low_halves(uint32_t a, uint32_t b)
+{
+  return (a & 0xffffu) | b << 16;
+}
+
+SB_INLINE uint32_t sb_high_halves(uint32_t a, uint32_t b)
+{
+  return a >> 16 | (b & 0xffff0000u);
+}
+
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+
+SB_INLINE const int16_t *sb_take_two(const int16_t *from, uint32_t *a, uint32_t *b)
+{
+  __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(*a), "=&r"(*b), "+r"(from) : : "memory");
+  return from;
+}
+
+SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
+{
+  __asm__ volatile("ldr %0, [%1], #4" : "=&r"(*a), "+r"(from) : : "memory");
+  return from;
+}
+
+#define SB_OPERATION(name, instruction)                                                \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b, int32_t sum)                      \
+  {                                                                                    \
+    __asm__ volatile(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));     \
+    return sum;                                                                        \
+  }
+
+SB_OPERATION(sb_smlad, "smlad")
+SB_OPERATION(sb_smlabb, "smlabb")
+SB_OPERATION(sb_smlabt, "smlabt")
+SB_OPERATION(sb_smlatb, "smlatb")
+SB_OPERATION(sb_smlatt, "smlatt")
+#undef SB_OPERATION
+
+SB_INLINE uint32_t sb_sxtb16(uint32_t bytes)
+{
+  __asm__ volatile("sxtb16 %0, %1" : "=r"(bytes) : "r"(bytes));
+  return bytes;
+}
+
+SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
+{
+  __asm__ volatile("sxtb16 %0, %1, ror #8" : "=r"(bytes) : "r"(bytes));
+  return bytes;
+}
+
+SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
+{
+  __asm__("smmulr %0, %1, %2" : "=r"(a) : "r"(a), "r"(b));
+  return a;
+}
+
+SB_INLINE int32_t sb_ssat8_half(int32_t x)
+{
+  __asm__("ssat %0, #8, %1, asr #1" : "=r"(x) : "r"(x));
+  return x;
+}
+
+#else
+
+/* Two words, or one, from an address that is a multiple of 4; gives the address behind them. */
+SB_INLINE const int16_t *sb_take_two(const int16_t *from, uint32_t *a, uint32_t *b)
+{
+  *a = sb_load(from);
+  *b = sb_load(from + 2);
+  return from + 4;
+}
+
+SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
+{
+  *a = sb_load(from);
+  return from + 4;
+}
+
+/* sum + product of the halves of a and b that the name's last letters say (bottom, top); D: both halves. */
+SB_INLINE int32_t sb_smlabb(uint32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, sb_low(a) * sb_low(b));
+}
+
+SB_INLINE int32_t sb_smlabt(uint32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, sb_low(a) * sb_high(b));
+}
+
+SB_INLINE int32_t sb_smlatb(uint32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, sb_high(a) * sb_low(b));
+}
+
+SB_INLINE int32_t sb_smlatt(uint32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, sb_high(a) * sb_high(b));
+}
+
+SB_INLINE int32_t sb_smlad(uint32_t a, uint32_t b, int32_t sum)
+{
+  return sb_smlatt(a, b, sb_smlabb(a, b, sum));
+}
+
+/* Bytes 0 and 2, sign extended, as a pair. */
+SB_INLINE uint32_t sb_sxtb16(uint32_t bytes)
+{
+  return sb_pair((int8_t)(uint8_t)bytes, (int8_t)(uint8_t)(bytes >> 16));
+}
+
+/* Bytes 1 and 3, sign extended, as a pair. */
+SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
+{
+  return sb_sxtb16(bytes >> 8);
+}
+
+/* a * b / 2^32, rounded to nearest, ties upwards. */
+SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
+{
+  return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
+}
+
+/* x / 2, rounded downwards, within int8. */
+SB_INLINE int32_t sb_ssat8_half(int32_t x)
+{
+  return sb_clamp(x >> 1, INT8_MIN, INT8_MAX);
+}
+
+#endif
+
+/*
+ * sb_scale, the zero point and saturation in six instructions; exact where 2^31 > 2 * |sum| and the shift is to the
+ * right by at least one, which the generator proves for every channel before it chooses a `_dsp` kernel.
+ * right: the shift less one, >= 0. twice: 2 * output zero point + 1.
+ *
+ *   2 * sum * multiplier / 2^32, rounded       = sb_high_product(sum, multiplier)          LSL, SMMULR
+ *   x / 2^n, ties away from zero               = (x - (x < 0) + 2^(n-1)) >> n              ADD
+ *                                              = ((x - (x < 0) >> (n-1)) + 1) >> 1         ASR, ADD, SSAT ASR #1
+ */
+SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
+{
+  int32_t x = sb_smmulr(sb_wrapping_shift_left(sum, 1), multiplier);
+  x += x >> 31;
+  return (int8_t)sb_ssat8_half((x >> right) + twice);
+}
+
+/* `count` bytes as int16 in groups of four, each group 16 bytes behind the one before: one pixel of two that share
+   the groups between. A last group that is not full keeps what was there. */
+static inline void sb_widen_quads(const int8_t *from, int16_t *to, int32_t count)
+{
+  for (; count >= 4; count -= 4) {
+    const uint32_t bytes = sb_load(from);
+    const uint32_t even = sb_sxtb16(bytes);
+    const uint32_t odd = sb_sxtb16_ror8(bytes);
+    sb_store(to, sb_low_halves(even, odd));
+    sb_store(to + 2, sb_high_halves(even, odd));
+    from += 4;
+    to += 8;
+  }
+  for (; count > 0; count--) {
+    *to++ = *from++;
+  }
+}
+
+#endif /* SB_DSP_H */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operators of a quantised network: int8 in, int8 out, TFLite Micro's integers to the last bit.
+ *
+ * One function a file. `_dsp` functions compute the same bytes with the SIMD instructions of Armv7E-M and Armv8-M
+ * Main; they run on any other machine too (sb_dsp.h), which is how they are tested. Images are [H, W, C], the
+ * channel running fastest. No function allocates, fails, or uses a floating-point number.
+ *
+ * Everything that can be known before the network runs is known: the generator folds the input's zero point into the
+ * bias, lays weights out in the order in which the kernel reads them, and turns scales into multipliers and shifts.
+ *
+ * Scratch is working memory of one call, aligned to 4 bytes; the generator knows the size that each kernel needs.
+ * "May run in place" means: `output` may be `input`, and then overwrites it from its first byte on.
+ */
+#ifndef SB_KERNELS_H
+#define SB_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A window that moves over an image: sizes in elements, along H and along W. */
+typedef struct {
+  uint16_t input_h, input_w;
+  uint16_t output_h, output_w;
+  uint16_t kernel_h, kernel_w;
+  uint16_t stride_h, stride_w;
+  uint16_t dilation_h, dilation_w;
+  uint16_t pad_top, pad_left;
+} sb_window;
+
+/*
+ * One output channel: what to add to its sum of products, and what to multiply that by.
+ * bias holds - input zero point * sum of the channel's weights beside the bias proper, so that kernels multiply the
+ * stored bytes as they are. Where the window leaves the image it meets the input's zero point.
+ */
+typedef struct {
+  int32_t bias;
+  int32_t multiplier; /* of a number with 31 fraction bits, 0.5 .. 1 */
+} sb_channel;
+
+/* Conv2D and DepthwiseConv2D. The order of `weights` is the kernel's own, see its file. */
+typedef struct {
+  const int8_t *weights;
+  const sb_channel *channels; /* [output_channels] */
+  const int8_t *shifts;       /* [output_channels]: > 0 to the left, < 0 to the right */
+  sb_window window;
+  uint16_t input_channels, output_channels;
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high; /* the output stays within low .. high */
+} sb_conv_layer;
+
+typedef struct {
+  const int8_t *weights;
+  const sb_channel *channels;
+  const int8_t *shifts;
+  int32_t rows, input_size, output_size; /* [rows, input_size] -> [rows, output_size] */
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_fully_connected_layer;
+
+/* AveragePool2D and MaxPool2D: elements outside the image do not count. */
+typedef struct {
+  sb_window window;
+  uint16_t channels;
+  int8_t low, high;
+} sb_pool_layer;
+
+/* A number as a 31-bit fraction and a power of two, as in sb_channel. */
+typedef struct {
+  int32_t multiplier;
+  int32_t shift;
+} sb_factor;
+
+typedef struct {
+  sb_factor factor;
+  int32_t pixels;
+  uint16_t channels;
+  int8_t input_zero_point, output_zero_point;
+} sb_mean_layer;
+
+typedef struct {
+  sb_factor input, other, output;
+  int32_t size; /* elements */
+  int8_t input_zero_point, other_zero_point, output_zero_point;
+  int8_t low, high;
+} sb_add_layer;
+
+typedef struct {
+  sb_factor factor;
+  int32_t size; /* elements */
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high;
+} sb_requantise_layer;
+
+typedef struct {
+  uint16_t input_h, input_w, channels;
+  uint16_t top, bottom, left, right; /* rows and columns added */
+  int8_t value;                      /* of what is added: the zero point */
+} sb_pad_layer;
+
+typedef struct {
+  sb_factor factor;   /* takes a difference of two inputs to 26 fraction bits */
+  int32_t difference; /* inputs this far below the largest have probability 0; <= 0 */
+  int32_t rows, size; /* [rows, size], each row on its own */
+} sb_softmax_layer;
+
+/* Convolution of any shape. */
+void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
+void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+
+/* Output channel c reads input channel c / (output_channels / input_channels).
+   May run in place where both have as many channels and the output no more pixels than the input. */
+void sb_depthwise_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+
+void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+
+/* Both may run in place where nothing is padded. */
+void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+void sb_max_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+
+/* May run in place. */
+void sb_mean_s8(const sb_mean_layer *layer, const int8_t *input, int8_t *output);
+
+/* May run in place, on either input. */
+void sb_add_s8(const sb_add_layer *layer, const int8_t *input, const int8_t *other, int8_t *output);
+
+/* May run in place. */
+void sb_requantise_s8(const sb_requantise_layer *layer, const int8_t *input, int8_t *output);
+
+void sb_pad_s8(const sb_pad_layer *layer, const int8_t *input, int8_t *output);
+
+/* One input of a concatenation: `rows` rows of `width` bytes, `pitch` bytes apart in the output. */
+void sb_concatenation_s8(int32_t rows, int32_t width, int32_t pitch, const int8_t *input, int8_t *output);
+
+/* May run in place. */
+void sb_softmax_s8(const sb_softmax_layer *layer, const int8_t *input, int8_t *output);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SB_KERNELS_H */
