@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TFLite Micro itself, from the `tflite-micro` wheel: the runtime that defines what our integers are.
+
+Exact at every operator and every layer. Layers come from a second interpreter that preserves all tensors; the
+first keeps the memory plan of a device.
+"""
+
+import importlib.metadata
+import importlib.util
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.errors import ToolError
+from toolchain.graph.tflite_in.container import unpack
+from toolchain.verify.judge import EXACT, Batch, Duty, Subject
+
+_PACKAGE = "tflite_micro"
+# Operators' own data in an arena on the host, above the activations: measured below 2 kB an operator.
+_ARENA_PER_OPERATOR = 16 * 1024
+
+
+class TfliteMicroJudge:
+    """The .tflite bytes of the subject, run by the wheel on this machine."""
+
+    name = "tflite-micro"
+    duty: Duty = EXACT
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    @property
+    def version(self) -> str:
+        """Version of the wheel."""
+        return importlib.metadata.version(_PACKAGE)
+
+    def unavailable(self) -> str | None:
+        """The wheel is an extra."""
+        if importlib.util.find_spec(_PACKAGE) is None:
+            return "the tflite-micro package is not installed: pip install --pre tflite-micro"
+        return None
+
+    def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
+        graph = self._subject.graph
+        interpreter = self._interpreter("kAllocationRecording")
+        answers: dict[str, list[NDArray[np.int8]]] = {name: [] for name in graph.outputs}
+        for index in range(len(inputs[graph.inputs[0]])):
+            self._invoke(interpreter, inputs, index)
+            for position, name in enumerate(graph.outputs):
+                answers[name].append(interpreter.get_output(position).reshape(graph.tensor(name).shape).copy())
+        return {name: _stacked(values, graph.tensor(name).shape) for name, values in answers.items()}
+
+    def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Every activation, int8 [N, *shape]."""
+        graph = self._subject.graph
+        interpreter = self._interpreter("kPreserveAllTensors")
+        places = {tensor.name: index for index, tensor in enumerate(unpack(self._subject.tflite).tensors)}
+        shown = [tensor for tensor in graph.activations() if tensor.name in places]
+        answers: dict[str, list[NDArray[np.int8]]] = {tensor.name: [] for tensor in shown}
+        for index in range(len(inputs[graph.inputs[0]])):
+            self._invoke(interpreter, inputs, index)
+            for tensor in shown:
+                value = interpreter.GetTensor(places[tensor.name], 0)["tensor_data"]
+                answers[tensor.name].append(value.reshape(tensor.shape).copy())
+        return {tensor.name: _stacked(answers[tensor.name], tensor.shape) for tensor in shown}
+
+    def _interpreter(self, kind: str) -> Any:
+        from tflite_micro.python.tflite_micro import runtime
+
+        try:
+            return runtime.Interpreter.from_bytes(
+                self._subject.tflite,
+                arena_size=self._arena_bytes,
+                intrepreter_config=runtime.InterpreterConfig[kind],  # the wheel's spelling
+            )
+        except RuntimeError as error:
+            raise ToolError(f"{self.name}: cannot prepare the model: {error}") from error
+
+    @cached_property
+    def _arena_bytes(self) -> int:
+        """Enough for every activation at once, and twice for what the scratch buffers of kernels may take."""
+        graph = self._subject.graph
+        activations = sum(tensor.container_bytes for tensor in graph.activations())
+        return 3 * activations + _ARENA_PER_OPERATOR * (len(graph.operators) + 4) + 16 * len(graph.tensors) * 64
+
+    def _invoke(self, interpreter: Any, inputs: Batch, index: int) -> None:
+        for position, name in enumerate(self._subject.graph.inputs):
+            interpreter.set_input(np.ascontiguousarray(inputs[name][index]), position)
+        try:
+            interpreter.invoke()
+        except RuntimeError as error:
+            raise ToolError(f"{self.name}: inference {index} failed: {error}") from error
+
+
+def _stacked(values: list[NDArray[np.int8]], shape: tuple[int, ...]) -> NDArray[np.int8]:
+    return np.stack(values) if values else np.empty((0, *shape), np.int8)
