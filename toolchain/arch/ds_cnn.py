@@ -28,8 +28,8 @@ class Stage:
     """One convolution or block: output channels, kernel and stride as (time, frequency)."""
 
     channels: int
-    kernel: Pair
-    stride: Pair = Pair()
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ class DsCnn(ArchSpec):
     # The paper: Xavier, and slim's batch norm with decay 0.96 (research: ML-KWS-for-MCU models.py).
     initialiser: ClassVar[Initialiser] = Initialiser.XAVIER_UNIFORM
     batch_norm: ClassVar[BatchNorm] = BatchNorm(momentum=0.04, epsilon=1e-3)
+    usual_features: ClassVar[str] = "hello_edge"
 
     stem: Stage
     blocks: tuple[Stage, ...]
@@ -59,8 +60,10 @@ class DsCnn(ArchSpec):
     def layers(self) -> tuple[Layer, ...]:
         """stem, block<i>_depthwise, block<i>_pointwise, pool, classifier."""
         build = Builder(self.frames, self.coefficients)
-        build.conv("stem", self.stem.channels, Activation.RELU, self.stem.kernel, self.stem.stride)
+        stem = self.stem
+        build.conv("stem", stem.channels, Activation.RELU, Pair(*stem.kernel), Pair(*stem.stride))
         for index, block in enumerate(self.blocks, 1):
-            separable(build, f"block{index}", block.channels, block.kernel, block.stride, Activation.RELU)
+            kernel, stride = Pair(*block.kernel), Pair(*block.stride)
+            separable(build, f"block{index}", block.channels, kernel, stride, Activation.RELU)
         build.classifier(self.classes)
         return build.layers

@@ -50,6 +50,7 @@ class Peter2020(ArchSpec):
     family: ClassVar[str] = "peter2020"
     initialiser: ClassVar[Initialiser] = Initialiser.HE_FAN_OUT
     batch_norm: ClassVar[BatchNorm] = BatchNorm(momentum=0.1, epsilon=1e-3)
+    usual_features: ClassVar[str] = "peter2020"
 
     frames: int = 51
     width: float = 1.0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ArchSpec: a network as plain data, what every family has in common, and what a value may be.
 
-A family is a frozen dataclass that adds its own fields and says which layers they mean. It also says how its
-authors initialised and normalised it; training takes that from here so that a family is one file.
+A family is a frozen dataclass that adds its own fields and says which layers they mean. It also says what its authors
+initialised, normalised and fed it with; training takes that from here, so that a family is one file.
 """
 
 import re
@@ -53,6 +53,7 @@ class ArchSpec(ABC):
     family: ClassVar[str]
     initialiser: ClassVar[Initialiser]
     batch_norm: ClassVar[BatchNorm]
+    usual_features: ClassVar[str]  # a name of toolchain/frontend/named.py
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
 
     name: str
