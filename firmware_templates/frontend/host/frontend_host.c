@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Many clips on the host, each thread with its own scratch: what toolchain/frontend/binding.py calls. */
+#include "frontend_host.h"
+
+#include <string.h>
+
+#include "frontend_kernels.h"
+
+int32_t frontend_host_scratch_bytes(void)
+{
+    return (int32_t)sizeof(frontend_scratch_t);
+}
+
+void frontend_host_raw(const int16_t *audio, int64_t n_clips, int16_t *raw, void *scratch)
+{
+    frontend_scratch_t *own = scratch;
+    for (int64_t clip = 0; clip < n_clips; clip++, audio += FRONTEND_CLIP_SAMPLES) {
+        for (int32_t t = 0; t < FRONTEND_FRAMES; t++, raw += FRONTEND_FEATURES) {
+            frontend_clip_frame(audio, t, own);
+            memcpy(raw, own->raw, sizeof own->raw);
+        }
+    }
+}
+
+void frontend_host_features(const int16_t *audio, int64_t n_clips, int8_t *features, void *scratch)
+{
+    frontend_scratch_t *own = scratch;
+    for (int64_t clip = 0; clip < n_clips; clip++, audio += FRONTEND_CLIP_SAMPLES) {
+        for (int32_t t = 0; t < FRONTEND_FRAMES; t++, features += FRONTEND_FEATURES) {
+            frontend_clip_frame(audio, t, own);
+            frontend_quantise(own->raw, features);
+        }
+    }
+}
