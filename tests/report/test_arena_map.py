@@ -34,6 +34,12 @@ def test_bytes_in_use_count_shared_bytes_once() -> None:
     assert [ARENA.in_use(step) for step in range(3)] == [120, 160, 100]
 
 
+def test_what_is_written_in_place_shows_as_the_newer_and_names_the_older() -> None:
+    arena = ArenaMap(16, ("x", "y"), (Block("a", 0, 16, 0, 1), Block("b", 0, 16, 1, 1, in_place_of="a")))
+    assert all(line.split()[1:] == ["a", "b"] for line in arena_text(arena).splitlines()[1:])
+    assert arena_table(arena).rows[1].cells[-1] == "a"
+
+
 def test_svg_is_well_formed_and_draws_every_block() -> None:
     root = ElementTree.fromstring(arena_svg(ARENA))
     titles = [element.text for element in root.iter("title")]

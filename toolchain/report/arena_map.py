@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from string import ascii_letters
 
+from toolchain.graph.graph import Graph
+from toolchain.graph.plan import Plan
 from toolchain.report.table import Column, Row, Table
 
 SLICES = 16
@@ -23,13 +25,17 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 12, 10, 124
 
 @dataclass(frozen=True)
 class Block:
-    """Bytes offset .. offset + n_bytes of the arena, taken from step `first` to step `last`, both included."""
+    """Bytes offset .. offset + n_bytes of the arena, taken from step `first` to step `last`, both included.
+
+    in_place_of: the tensor on whose bytes this one is written, "" where it has its own.
+    """
 
     name: str
     offset: int
     n_bytes: int
     first: int
     last: int
+    in_place_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,18 @@ class ArenaMap:
         return total
 
 
+def arena_map(graph: Graph, plan: Plan) -> ArenaMap:
+    """The map of a Plan. Inputs are drawn from the first layer on, outputs up to the last one."""
+    end = len(graph.operators) - 1
+    blocks = [
+        Block(a.tensor, a.offset, a.n_bytes, min(max(a.first, 0), end), min(a.last, end), a.takes_over or "")
+        for a in plan.allocations
+    ]
+    blocks += [Block(f"scratch of {s.operator}", s.offset, s.n_bytes, s.step, s.step) for s in plan.scratch]
+    blocks.sort(key=lambda block: block.first)
+    return ArenaMap(plan.arena_bytes, tuple(op.name for op in graph.operators), tuple(blocks))
+
+
 def letter(index: int) -> str:
     """The letter of block `index`; after 52 blocks they begin again.
 
@@ -62,7 +80,7 @@ def letter(index: int) -> str:
 def arena_table(arena: ArenaMap) -> Table:
     """One row a block: letter, tensor, bytes, place, and the layers during which it lives."""
     rows = tuple(
-        Row((letter(i), b.name, b.n_bytes, b.offset, b.offset + b.n_bytes, _lifetime(arena, b)))
+        Row((letter(i), b.name, b.n_bytes, b.offset, b.offset + b.n_bytes, _lifetime(arena, b), b.in_place_of))
         for i, b in enumerate(arena.blocks)
     )
     columns = (
@@ -72,6 +90,7 @@ def arena_table(arena: ArenaMap) -> Table:
         Column("from", "byte"),
         Column("to", "byte"),
         Column("layers", text=True),
+        Column("in place of", text=True),
     )
     return Table("", columns, rows)
 
@@ -97,11 +116,11 @@ def arena_text(arena: ArenaMap) -> str:
 
 
 def _occupant(arena: ArenaMap, step: int, low: int, high: int) -> str:
-    """Letter of the block that takes most of the slice during the step."""
+    """Letter of the block that takes most of the slice during the step; of what is written in place, the newer."""
     best, most = FREE, 0
     for index, b in enumerate(arena.blocks):
         overlap = min(high, b.offset + b.n_bytes) - max(low, b.offset)
-        if b.first <= step <= b.last and overlap > most:
+        if b.first <= step <= b.last and overlap > 0 and overlap >= most:
             best, most = letter(index), overlap
     return best
 
