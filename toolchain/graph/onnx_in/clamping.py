@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Relu, Clip and Softmax.
+
+A bound belongs to whatever is pending in front of it; behind DequantizeLinear it is a lone clamp; between
+QuantizeLinear and DequantizeLinear (Brevitas' QCDQ, which says "4 bits" that way) it bounds the integers.
+Source: ONNX operator specification; Brevitas, export/common/handler/qcdq.py for the form of QCDQ.
+"""
+
+from math import prod
+
+import numpy as np
+
+from toolchain.errors import ModelError
+from toolchain.graph.onnx_in.context import Context, must_move
+from toolchain.graph.onnx_in.naming import layer_name
+from toolchain.graph.onnx_in.node import Node
+from toolchain.graph.onnx_in.recipes import Probabilities, Same
+from toolchain.graph.onnx_in.values import Activation, Integers, Pending, Value
+from toolchain.graph.ops import Clamp
+
+
+def relu(node: Node, context: Context) -> Value:
+    """Relu."""
+    return _bounded(node, context, 0.0, np.inf)
+
+
+def clip(node: Node, context: Context) -> Value:
+    """Clip; the bounds are attributes up to opset 10 and inputs from 11 on."""
+    low, high = context.scalar(node, 1, "the lower bound"), context.scalar(node, 2, "the upper bound")
+    return _bounded(
+        node,
+        context,
+        node.bound("min", -np.inf) if low is None else low,
+        node.bound("max", np.inf) if high is None else high,
+    )
+
+
+def softmax(node: Node, context: Context) -> Value:
+    """Softmax over one axis, from opset 13 on; before that over `axis` and all behind it."""
+    source = context.activation(node, 0)
+    layout, rank = source.layout, len(source.layout.axes)
+    axis = node.integer("axis", -1 if context.opset >= 13 else 1)
+    if not -rank <= axis < rank:
+        raise ModelError(f"{node}: axis {axis} does not fit an input of shape {list(layout.shape)}")
+    axes = [axis % rank] if context.opset >= 13 else list(range(axis % rank, rank))
+    if not layout.is_innermost(axes):
+        raise must_move(node)
+    size = prod(layout.shape[each] for each in axes)
+    shape = context.builder.tensors[source.tensor].shape
+    if shape[-1] != size:
+        shape = (layout.n_elements // size, size)
+    return Pending(Probabilities(source, shape), layout, str(node), layer_name(node.name, "softmax"))
+
+
+def _bounded(node: Node, context: Context, low: float, high: float) -> Value:
+    value = context.value(node, 0)
+    if isinstance(value, Integers):
+        return _bounded_integers(node, context, value, low, high)
+    source = context.source(node, 0)
+    if isinstance(source, Activation):
+        source = Pending(Same(source), source.layout, str(node), layer_name(node.name, "clamp"))
+    return source.clamped(low, high)
+
+
+def _bounded_integers(node: Node, context: Context, value: Integers, low: float, high: float) -> Integers:
+    top = int(np.clip(high - value.offset, -128, 127))
+    bottom = min(int(np.clip(low - value.offset, -128, 127)), top)
+    tensor = context.builder.clamped(value.tensor, layer_name(node.name, "clamp"), Clamp(bottom, top))
+    return Integers(tensor, value.layout, value.quantisation, value.offset)
