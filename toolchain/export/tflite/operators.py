@@ -41,7 +41,7 @@ from toolchain.graph.ops import (
     Softmax,
 )
 from toolchain.graph.shapes import same_padding
-from toolchain.graph.tensor import Tensor
+from toolchain.graph.tensor import Quantisation, Tensor
 
 _CODE = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
@@ -76,6 +76,8 @@ def _(op: Conv2D, target: Target) -> None:
     def write(output: int, activation: FusedActivation) -> None:
         options = schema.Conv2DOptionsT(padding, op.stride.w, op.stride.h, activation, op.dilation.w, op.dilation.h)
         inputs = _with_bias(op, source, target)
+        if op.bias is None:  # LiteRT's CONV_2D insists on one
+            inputs.append(_zero_bias(op, target))
         target.model.operator(_CODE.CONV_2D, 3, inputs, [output], (_OPTIONS.Conv2DOptions, options))
 
     _clamped(op, op.activation, target, write)
@@ -187,6 +189,15 @@ def _(op: Softmax, target: Target) -> None:
 def _with_bias(op: Conv2D | DepthwiseConv2D | FullyConnected, source: int, target: Target) -> list[int]:
     constants = [op.weights] if op.bias is None else [op.weights, op.bias]
     return [source, *(target.index[name] for name in constants)]
+
+
+def _zero_bias(op: Conv2D, target: Target) -> int:
+    weights = target.graph.tensor(op.weights)
+    input_scale = target.graph.tensor(op.input).quantisation.scale
+    scales = tuple(float(np.float32(input_scale * scale)) for scale in weights.quantisation.scales)
+    zeros = np.zeros(weights.shape[0], np.int32)
+    quantisation = Quantisation(scales, axis=0 if len(scales) > 1 else None)
+    return target.model.tensor(f"{op.name}/no_bias", zeros.shape, zeros.dtype, quantisation, zeros)
 
 
 def _padded(

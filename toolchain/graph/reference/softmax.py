@@ -3,7 +3,8 @@
 
 d = x - largest of the row; e = exp(factor * d) in Q0.31; sum of all e in Q12.19; y = e / sum * 256 - 128, the
 division a product with a Newton reciprocal. Differences below `diff_min` count as probability 0.
-Source: tflite-micro, reference/softmax.h.
+Source: tflite-micro, reference/softmax.h. Its kernel stops the program (TFLITE_CHECK on the last shift) where the sum
+of e reaches 512, which takes more than 511 nearly equal inputs; here the same formula goes on and gives -128.
 """
 
 import numpy as np

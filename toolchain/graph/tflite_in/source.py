@@ -75,7 +75,10 @@ class Source:
         return raw.name
 
     def bias(self, op: RawOperator, input_name: str, weights_name: str) -> str | None:
-        """Take input 2, if there is one, as bias: constant int32. A scale that the file leaves out is computed."""
+        """Take input 2, if there is one, as bias: constant int32. All zeros, which LiteRT asks for, are no bias.
+
+        A scale that the file leaves out is computed.
+        """
         if len(op.inputs) < 3 or op.inputs[2] is None:
             return None
         raw = self.raw(op, 2)
@@ -86,6 +89,8 @@ class Source:
             raise ModelError(f"{where} is no constant")
         if any(raw.zero_points):
             raise ModelError(f"{where} has a zero point other than 0")
+        if not raw.data.any():
+            return None
         scales = raw.scales
         if not scales:
             input_scale = self.tensors[input_name].quantisation.scale

@@ -7,7 +7,6 @@ first keeps the memory plan of a device.
 
 import importlib.metadata
 import importlib.util
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,9 @@ from toolchain.graph.tflite_in.container import unpack
 from toolchain.verify.judge import EXACT, Batch, Duty, Subject
 
 _PACKAGE = "tflite_micro"
-# Operators' own data in an arena on the host, above the activations: measured below 2 kB an operator.
-_ARENA_PER_OPERATOR = 16 * 1024
+# For the runtime's own structures, and for what it keeps of each scale (two multipliers, shifts, zero points).
+_SPARE_ARENA = 2 << 20
+_PER_SCALE = 64
 
 
 class TfliteMicroJudge:
@@ -79,12 +79,12 @@ class TfliteMicroJudge:
         except RuntimeError as error:
             raise ToolError(f"{self.name}: cannot prepare the model: {error}") from error
 
-    @cached_property
+    @property
     def _arena_bytes(self) -> int:
-        """Enough for every activation at once, and twice for what the scratch buffers of kernels may take."""
-        graph = self._subject.graph
-        activations = sum(tensor.container_bytes for tensor in graph.activations())
-        return 3 * activations + _ARENA_PER_OPERATOR * (len(graph.operators) + 4) + 16 * len(graph.tensors) * 64
+        """Far more than enough: the runtime does not survive an arena that is too small."""
+        tensors = self._subject.graph.tensors
+        activations = sum(tensor.container_bytes for tensor in tensors if not tensor.is_constant)
+        return _SPARE_ARENA + 4 * activations + _PER_SCALE * sum(len(t.quantisation.scales) for t in tensors)
 
     def _invoke(self, interpreter: Any, inputs: Batch, index: int) -> None:
         for position, name in enumerate(self._subject.graph.inputs):
