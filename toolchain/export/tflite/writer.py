@@ -5,6 +5,8 @@ The Graph's tensors come first and in its order, with the Graph's names; constan
 shapes, paddings) follow. Weights of fewer than 8 bits stand in int8 containers (see tflite_in/storage_note.py).
 """
 
+from collections.abc import Mapping
+
 from toolchain.export.tflite.model_builder import ModelBuilder
 from toolchain.export.tflite.operators import Target, write_operator
 from toolchain.graph.graph import Graph
@@ -13,9 +15,10 @@ from toolchain.graph.tflite_in.storage_note import METADATA_NAME, storage_note
 DESCRIPTION = "Written by Subbyte"
 
 
-def tflite_bytes(graph: Graph) -> bytes:
-    """The file's content; the same Graph gives the same bytes.
+def tflite_bytes(graph: Graph, metadata: Mapping[str, str] | None = None) -> bytes:
+    """The file's content; the same Graph and metadata give the same bytes.
 
+    `metadata`: named texts that the file carries beside the network (graph/model.py: ModelInfo.metadata).
     Raises ModelError where TFLite has no way to say an operator (an average pool with irregular padding).
     """
     model = ModelBuilder(graph.name, DESCRIPTION)
@@ -29,4 +32,6 @@ def tflite_bytes(graph: Graph) -> bytes:
     note = storage_note(graph)
     if note is not None:
         model.metadata(METADATA_NAME, note)
+    for name, text in sorted((metadata or {}).items()):
+        model.metadata(name, text.encode("utf-8"))
     return model.pack([index[name] for name in graph.inputs], [index[name] for name in graph.outputs])

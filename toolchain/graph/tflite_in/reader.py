@@ -7,6 +7,9 @@ A float model's QUANTIZE at the start and DEQUANTIZE at the end are left off: th
 Tensors that no operator of the Graph reads or writes are left out; the others keep the file's order.
 """
 
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from toolchain.errors import ModelError
@@ -26,25 +29,42 @@ from toolchain.graph.tflite_in.storage_note import METADATA_NAME, read_storage_n
 _NAMELESS = ("", "main")
 
 
+@dataclass(frozen=True, eq=False)
+class TfliteModel:
+    """A file's Graph, and the named texts that it carries beside (labels, the front end's numbers)."""
+
+    graph: Graph
+    metadata: Mapping[str, str]
+
+
 def read_tflite(path: Path) -> Graph:
     """The Graph of the file at `path`, checked.
 
     Raises ModelError, naming the file, the operator and what is wrong, for a file that cannot be read, is damaged,
     or holds an operator, a type or an option that the Graph has not.
     """
+    return read_tflite_model(path).graph
+
+
+def read_tflite_model(path: Path) -> TfliteModel:
+    """As read_tflite, with the file's metadata; entries that are no UTF-8 text are left out."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        return parse_tflite(content, path.stem)
+        model = unpack(content)
+        return TfliteModel(_graph(model, path.stem), _texts(model.metadata))
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
 
 
 def parse_tflite(content: bytes, name: str) -> Graph:
     """The Graph of a file's content; `name` is taken where the file does not name its graph. Raises ModelError."""
-    model = unpack(content)
+    return _graph(unpack(content), name)
+
+
+def _graph(model: RawModel, name: str) -> Graph:
     note = model.metadata.get(METADATA_NAME)
     source = Source(model, {} if note is None else read_storage_note(note))
     quantised, body = _without_float_ends(model)
@@ -63,6 +83,14 @@ def parse_tflite(content: bytes, name: str) -> Graph:
             outputs=outputs,
         )
     )
+
+
+def _texts(metadata: Mapping[str, bytes]) -> dict[str, str]:
+    texts = {}
+    for name, content in metadata.items():
+        with suppress(UnicodeDecodeError):
+            texts[name] = content.decode("utf-8")
+    return texts
 
 
 def _without_float_ends(model: RawModel) -> tuple[dict[int, int], list[RawOperator]]:
