@@ -14,6 +14,7 @@ from toolchain.boards.board import (
     MemoryKind,
     RegisterStep,
 )
+from toolchain.boards.commands import FlashCommand, emulator_command, flash_commands
 from toolchain.boards.read import board_ids, load_board
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Console",
     "ConsoleKind",
     "Emulation",
+    "FlashCommand",
     "Flashing",
     "Layout",
     "Limits",
@@ -29,5 +31,7 @@ __all__ = [
     "MemoryKind",
     "RegisterStep",
     "board_ids",
+    "emulator_command",
+    "flash_commands",
     "load_board",
 ]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Known answers: inputs that a firmware can make by itself, and what must come out, by the reference interpreter.
+
+The same cases serve every board and runtime: extremes, the full range, half of it, and values near zero, which is
+where a trained network lives.
+"""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.export.project.patterns import pattern, test_sound
+from toolchain.frontend import FeatureSpec, Normalisation
+from toolchain.frontend.numpy_frontend import features
+from toolchain.graph.graph import Graph
+from toolchain.graph.reference.interpreter import run
+
+# Bytes of each output that the firmware carries in full, so that it can say where it went wrong.
+FIRST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What stands before an audio network: sound in, its input out."""
+
+    spec: FeatureSpec
+    normalisation: Normalisation
+
+
+@dataclass(frozen=True)
+class Answer:
+    """crc: CRC-32 of all outputs, one behind the other. first: the first bytes of the first output."""
+
+    crc: int
+    first: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input, made from `seed` with values low..high, and its answer."""
+
+    name: str
+    seed: int
+    low: int
+    high: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class SoundCase:
+    """What comes of the test sound: CRC-32 of the features, and the answer."""
+
+    features_crc: int
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class KnownAnswers:
+    """All of a firmware's self-test."""
+
+    cases: tuple[Case, ...]
+    sound: SoundCase | None
+
+
+def known_answers(graph: Graph, front_end: FrontEnd | None) -> KnownAnswers:
+    """Run the reference interpreter over the self-test's inputs. Raises ModelError where the front end does not fit."""
+    zero = graph.tensor(graph.inputs[0]).quantisation.zero_point
+    ranges = (
+        ("lowest", 1, -128, -128),
+        ("highest", 1, 127, 127),
+        ("full range", 2, -128, 127),
+        ("half range", 3, -64, 63),
+        ("near zero", 4, max(zero - 8, -128), min(zero + 8, 127)),
+    )
+    cases = tuple(Case(*drawn, _answer(graph, _inputs(graph, *drawn[1:]))) for drawn in ranges)
+    return KnownAnswers(cases, None if front_end is None else _sound_case(graph, front_end))
+
+
+def _inputs(graph: Graph, seed: int, low: int, high: int) -> dict[str, NDArray[np.int8]]:
+    """One run of random values over all inputs in their order, as app/main.c fills them."""
+    names = tuple(dict.fromkeys(graph.inputs))
+    sizes = [graph.tensor(name).n_elements for name in names]
+    values = np.split(pattern(seed, low, high, sum(sizes)), np.cumsum(sizes)[:-1])
+    return {name: part.reshape(graph.tensor(name).shape) for name, part in zip(names, values, strict=True)}
+
+
+def _answer(graph: Graph, inputs: dict[str, NDArray[np.int8]]) -> Answer:
+    values = run(graph, inputs)
+    outputs = [values[name] for name in dict.fromkeys(graph.outputs)]
+    crc = zlib.crc32(b"".join(output.tobytes() for output in outputs))
+    return Answer(crc, tuple(int(value) for value in outputs[0].reshape(-1)[:FIRST_BYTES]))
+
+
+def _sound_case(graph: Graph, front_end: FrontEnd) -> SoundCase:
+    spec = front_end.spec
+    heard = features(spec, front_end.normalisation, test_sound(spec.clip_samples)[None])[0]  # [T, F]
+    name = graph.inputs[0]
+    return SoundCase(zlib.crc32(heard.tobytes()), _answer(graph, {name: heard.reshape(graph.tensor(name).shape)}))

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runtime: what carries out the network in a firmware project, and what the project's build has to know of it.
+
+Every runtime offers the same C in model/model.h, so that applications need not know which one it is:
+`<prefix>_input()`, `<prefix>_run()`, `<prefix>_output()` (toolchain/export/c/names.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from toolchain.boards import Board
+from toolchain.export.c import c_sources
+from toolchain.graph.graph import Graph
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """name: as on the command line. title: for people. sources: path in the project -> text.
+
+    needs_tflm: the project is C and C++, and linked with a library that TFLM_LIB and TFLM_INCLUDE give; it has no build
+    for the host then. note: a paragraph for the README, or "".
+    """
+
+    name: str
+    title: str
+    sources: Mapping[str, str]
+    needs_tflm: bool = False
+    note: str = ""
+
+
+def c_runtime(graph: Graph, board: Board) -> Runtime:
+    """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
+    remake = f"subbyte pack MODEL --board {board.id} -o DIR"
+    sources = c_sources(graph, board.core, remake=remake).sources
+    return Runtime("c", "plain C, Subbyte's kernels", sources)
