@@ -105,7 +105,7 @@ void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input,
         result += left * step;
       } else {
         for (int32_t x = 0; x < w->output_w; x++) {
-          const int32_t sum = one_sum(corner, row_step, widened, w->kernel_h, (w->kernel_w + 1) / 2, channel.bias);
+          const int32_t sum = one_sum(corner, row_step, widened, w->kernel_h, pairs, channel.bias);
           *result = sb_output_dsp(sum, channel.multiplier, right, twice);
           result += step;
           corner += 2;

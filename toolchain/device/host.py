@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HostModel: the generated C of a Graph, compiled for this machine and called thousands of times.
+
+The same sources that go into a firmware, kernels with DSP instructions included (sb_dsp.h defines those in plain C
+where the machine has none). Kernels are compiled once a process, so that many small models cost little each; what is
+compiled lives in a temporary folder that goes away with the process.
+
+`sanitize=True` makes a program instead of a library, under the address and undefined-behaviour sanitizers; it dies at
+the first fault with the sanitizer's report.
+"""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.errors import ModelError, ToolError
+from toolchain.export.c import CModel
+from toolchain.graph.graph import Graph
+
+Int8 = NDArray[np.int8]
+Batch = Mapping[str, Int8]
+
+_FLAGS = ("-std=c11", "-O2", "-fPIC")
+_SANITIZE = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+_SECONDS = 600
+
+
+class HostModel:
+    """One generated model on this machine. Compiles at the first use. Not for several threads at once."""
+
+    def __init__(self, model: CModel, *, sanitize: bool = False) -> None:
+        self.model = model
+        self._sanitize = sanitize
+
+    @overload
+    def run(self, inputs: Int8) -> Int8: ...
+    @overload
+    def run(self, inputs: Batch) -> dict[str, Int8]: ...
+    def run(self, inputs: Int8 | Batch) -> Int8 | dict[str, Int8]:
+        """The outputs of N inferences.
+
+        inputs: name -> int8 [N, *shape] for each input of the Graph; gives the same of its outputs. For a Graph with
+        one input and one output also one array, int8 [N, ...] of any shape with as many elements, for one array
+        int8 [N, *shape]. Raises ModelError where inputs do not fit, ToolError where no compiler is found or a
+        sanitizer complains.
+        """
+        graph = self.model.graph
+        if not isinstance(inputs, Mapping):
+            name, output = _only(graph)
+            given = np.asarray(inputs)
+            return self.run({name: given.reshape(len(given), *graph.tensor(name).shape)})[output]
+        packed, count = _packed(graph, inputs)
+        answers = self._program(packed, count) if self._sanitize else self._library(packed, count)
+        return _unpacked(graph, answers)
+
+    def layers(self, inputs: Int8 | Batch) -> list[Int8]:
+        """What each operator of the Graph gives in one inference, in its order: int8 of the tensor's shape each.
+
+        inputs: as for `run`, without the first axis.
+        """
+        graph = self.model.graph
+        if not isinstance(inputs, Mapping):
+            inputs = {_only(graph)[0]: inputs}
+        batch = {name: np.asarray(value)[None].reshape(1, *graph.tensor(name).shape) for name, value in inputs.items()}
+        packed, _ = _packed(graph, batch)
+        tensors = [graph.tensor(op.writes[0]) for op in graph.operators]
+        outputs = np.empty(_bytes_of(graph, graph.outputs), np.int8)
+        traced = np.empty(sum(tensor.n_elements for tensor in tensors), np.int8)
+        self._traced.host_layers(_pointer(packed), _pointer(outputs), _pointer(traced))
+        ends = np.cumsum([tensor.n_elements for tensor in tensors])[:-1]
+        return [part.reshape(tensor.shape) for part, tensor in zip(np.split(traced, ends), tensors, strict=True)]
+
+    @cached_property
+    def _plain(self) -> ctypes.CDLL:
+        return _workshop().library(self.model, trace=False)
+
+    @cached_property
+    def _traced(self) -> ctypes.CDLL:
+        return _workshop().library(self.model, trace=True)
+
+    @cached_property
+    def _checked(self) -> Path:
+        return _workshop().program(self.model)
+
+    def _library(self, packed: Int8, count: int) -> Int8:
+        outputs = np.empty((count, _bytes_of(self.model.graph, self.model.graph.outputs)), np.int8)
+        self._plain.host_run(_pointer(packed), _pointer(outputs), ctypes.c_int64(count))
+        return outputs
+
+    def _program(self, packed: Int8, count: int) -> Int8:
+        done = subprocess.run([self._checked], input=packed.tobytes(), capture_output=True, timeout=_SECONDS)
+        if done.returncode != 0:
+            report = done.stderr.decode(errors="replace").strip()
+            raise ToolError(f"model {self.model.prefix} under the sanitizers: {report[:2000]}")
+        return np.frombuffer(done.stdout, np.int8).reshape(count, -1)
+
+
+def _only(graph: Graph) -> tuple[str, str]:
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ModelError(f"graph {graph.name} has several inputs or outputs: give and take them by name")
+    return graph.inputs[0], graph.outputs[0]
+
+
+def _bytes_of(graph: Graph, names: tuple[str, ...]) -> int:
+    return sum(graph.tensor(name).container_bytes for name in dict.fromkeys(names))
+
+
+def _packed(graph: Graph, inputs: Batch) -> tuple[Int8, int]:
+    """int8 [N, bytes of all inputs], and N."""
+    parts = []
+    for name in dict.fromkeys(graph.inputs):
+        shape = graph.tensor(name).shape
+        value = np.asarray(inputs[name]) if name in inputs else None
+        if value is None or value.dtype != np.int8 or value.shape[1:] != shape:
+            given = "nothing" if value is None else f"{value.dtype} {list(value.shape)}"
+            raise ModelError(
+                f"graph {graph.name}: input {name} must be int8 [N, {', '.join(map(str, shape))}], not {given}"
+            )
+        parts.append(value.reshape(len(value), -1))
+    if len({len(part) for part in parts}) != 1:
+        raise ModelError(f"graph {graph.name}: inputs of different numbers: {[len(part) for part in parts]}")
+    return np.ascontiguousarray(np.concatenate(parts, axis=1)), len(parts[0])
+
+
+def _unpacked(graph: Graph, outputs: Int8) -> dict[str, Int8]:
+    names = tuple(dict.fromkeys(graph.outputs))
+    ends = np.cumsum([graph.tensor(name).container_bytes for name in names])[:-1]
+    return {
+        name: np.ascontiguousarray(part).reshape(len(outputs), *graph.tensor(name).shape)
+        for name, part in zip(names, np.split(outputs, ends, axis=1), strict=True)
+    }
+
+
+def _pointer(array: Int8) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+class _Workshop:
+    """A temporary folder, a compiler, and what it has compiled so far."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="subbyte-host-")
+        self._root = Path(self._folder.name)
+        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        if compiler is None:
+            raise ToolError(
+                "no C compiler for this machine (cc, gcc or clang): install one, on Debian: apt install gcc"
+            )
+        self._compiler = compiler
+        self._objects: dict[str, Path] = {}
+        self._built = 0
+
+    def library(self, model: CModel, *, trace: bool) -> ctypes.CDLL:
+        flags = (*_FLAGS, "-DSUBBYTE_TRACE") if trace else _FLAGS
+        output = self._link(model, flags, ("-shared",), "model.so")
+        return ctypes.CDLL(str(output))
+
+    def program(self, model: CModel) -> Path:
+        return self._link(model, (*_SANITIZE, "-DHOST_MAIN"), _SANITIZE, "model")
+
+    def _link(self, model: CModel, flags: tuple[str, ...], link_flags: tuple[str, ...], name: str) -> Path:
+        self._built += 1
+        folder = self._root / f"{self._built}"
+        sources = model.sources | {"host.c": model.host}
+        for path, text in sources.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        headers = "".join(
+            text for path, text in sorted(sources.items()) if path.startswith("kernels/") and path.endswith(".h")
+        )
+        objects = []
+        for path in (*model.c_files, "host.c"):
+            # Kernels are the same in every model; what is in model/ is not worth keeping.
+            key = hashlib.sha256(repr((flags, sources[path], headers)).encode()).hexdigest()
+            if not path.startswith("kernels/") or key not in self._objects:
+                target = self._root / f"{key}.o" if path.startswith("kernels/") else folder / f"{path}.o"
+                self._call(*flags, f"-I{folder}", "-c", str(folder / path), "-o", str(target))
+                self._objects[key] = target
+            objects.append(str(self._objects[key]))
+        output = folder / name
+        self._call(*link_flags, *objects, "-o", str(output))
+        return output
+
+    def _call(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._compiler, *arguments], capture_output=True, text=True, errors="replace", timeout=_SECONDS
+        )
+        if done.returncode != 0:
+            raise ToolError(f"{self._compiler} failed on the generated C: {done.stderr.strip()[:2000]}")
+
+
+@cache
+def _workshop() -> _Workshop:
+    return _Workshop()

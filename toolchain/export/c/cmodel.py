@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CModel: the generated C of one Graph for one core, and everything that is known of it before a compiler runs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from toolchain.core import Core
+from toolchain.graph.graph import Graph
+from toolchain.graph.plan import Plan
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One constant symbol in flash.
+
+    role: weights, channels (bias and multiplier), shifts, layer (the struct of parameters) or values (a constant
+    activation). n_bytes: as on a 32-bit Arm, the size of that symbol in the linked ELF.
+    """
+
+    symbol: str
+    role: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class CLayer:
+    """One operator in the generated model.
+
+    kernel: the C function, "" where nothing is called. passed_over: better kernels and why they could not be taken.
+    constants: symbols that stand here first; one that an earlier layer has already is not repeated.
+    in_place: the input on whose bytes the output is written, or of which it is a view.
+    """
+
+    name: str
+    kind: str
+    kernel: str
+    passed_over: tuple[tuple[str, str], ...]
+    rounding: str
+    macs: int
+    constants: tuple[Constant, ...]
+    scratch_bytes: int
+    in_place: str | None
+
+    @property
+    def constant_bytes(self) -> int:
+        """Flash of its own constants."""
+        return sum(constant.n_bytes for constant in self.constants)
+
+    def role_bytes(self, role: str) -> int:
+        """Flash of its own constants of one role."""
+        return sum(constant.n_bytes for constant in self.constants if constant.role == role)
+
+
+@dataclass(frozen=True, eq=False)
+class CModel:
+    """Sources and what is known of them.
+
+    prefix: beginning of every external identifier. sources: path -> text, to be compiled with the folder that they
+    are written to as the one include path. host: one more C file, which calls the model on the host
+    (device/host.py). kernels: names of the C files in kernels/. plan: the arena `<prefix>_arena`.
+    """
+
+    graph: Graph
+    core: Core
+    prefix: str
+    sources: dict[str, str]
+    host: str
+    plan: Plan
+    layers: tuple[CLayer, ...]
+    kernels: tuple[str, ...]
+
+    @property
+    def c_files(self) -> tuple[str, ...]:
+        """What has to be compiled, in the order of the sources."""
+        return tuple(name for name in self.sources if name.endswith(".c"))
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """Every constant symbol once."""
+        return tuple(constant for layer in self.layers for constant in layer.constants)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Flash of all constants."""
+        return sum(constant.n_bytes for constant in self.constants)
+
+    @property
+    def arena_bytes(self) -> int:
+        """RAM of the arena."""
+        return self.plan.arena_bytes
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What was made of what, JSON-able: Graph, core, kernel and rounding of each layer, bytes."""
+        return {
+            "name": self.graph.name,
+            "prefix": self.prefix,
+            "graph_sha256": self.graph.sha256,
+            "core": self.core.name,
+            "dsp": self.core.dsp,
+            "arena_bytes": self.plan.arena_bytes,
+            "arena_lower_bound_bytes": self.plan.lower_bound_bytes,
+            "constant_bytes": self.constant_bytes,
+            "kernels": list(self.kernels),
+            "layers": [
+                {
+                    "name": layer.name,
+                    "op": layer.kind,
+                    "kernel": layer.kernel,
+                    "rounding": layer.rounding,
+                    "macs": layer.macs,
+                    "constant_bytes": layer.constant_bytes,
+                    "scratch_bytes": layer.scratch_bytes,
+                    "in_place": layer.in_place,
+                    "passed_over": [{"kernel": kernel, "because": reason} for kernel, reason in layer.passed_over],
+                }
+                for layer in self.layers
+            ],
+        }

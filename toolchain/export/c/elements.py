@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels that take element after element, or row after row: Add, Requantise, Softmax; and Reshape."""
+
+from toolchain.core import Core
+from toolchain.export.c.code import Activation, Call, LayerCode, Place, Struct
+from toolchain.export.c.convolutions import takes_any
+from toolchain.export.c.images import factor_struct
+from toolchain.export.c.kernel import Kernel
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Add, Requantise, Reshape, Softmax
+from toolchain.graph.requantisation import add_factors, requantise_factor, softmax_factor
+
+# Sum of the exponentials of a row: each at most 2^19, below 2^31 together.
+_LONGEST_SOFTMAX = (1 << 12) - 1
+
+
+def _any_input(graph: Graph, op: Add | Requantise | Softmax) -> tuple[str, ...]:
+    """Each input: the proof stands in the kernel's file."""
+    return op.reads
+
+
+def _add_code(graph: Graph, op: Add) -> LayerCode:
+    factors = add_factors(graph, op)
+    members = (
+        ("input", "", factor_struct(factors.input)),
+        ("other", "", factor_struct(factors.other)),
+        ("output", "", factor_struct(factors.output)),
+        ("size", "int32_t", graph.tensor(op.output).n_elements),
+        ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
+        ("other_zero_point", "int8_t", graph.tensor(op.other).quantisation.zero_point),
+        ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
+        ("low", "int8_t", op.activation.low),
+        ("high", "int8_t", op.activation.high),
+    )
+    arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.other), Activation(op.output))
+    return LayerCode((Call("sb_add_s8", arguments),), parameters=Struct("sb_add_layer", members))
+
+
+def _requantise_code(graph: Graph, op: Requantise) -> LayerCode:
+    members = (
+        ("factor", "", factor_struct(requantise_factor(graph, op))),
+        ("size", "int32_t", graph.tensor(op.output).n_elements),
+        ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
+        ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
+        ("low", "int8_t", op.activation.low),
+        ("high", "int8_t", op.activation.high),
+    )
+    call = Call("sb_requantise_s8", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+    return LayerCode((call,), parameters=Struct("sb_requantise_layer", members))
+
+
+def _refuses_softmax(graph: Graph, op: Softmax, core: Core) -> str | None:
+    """Rows of at most 4095 elements; any core."""
+    size = graph.tensor(op.input).shape[-1]
+    return None if size <= _LONGEST_SOFTMAX else f"rows of {size} elements, more than {_LONGEST_SOFTMAX}"
+
+
+def _softmax_code(graph: Graph, op: Softmax) -> LayerCode:
+    softmax = softmax_factor(graph, op)
+    shape = graph.tensor(op.input).shape
+    members = (
+        ("factor", "", factor_struct(softmax.factor)),
+        ("difference", "int32_t", softmax.diff_min),
+        ("rows", "int32_t", graph.tensor(op.input).n_elements // shape[-1]),
+        ("size", "int32_t", shape[-1]),
+    )
+    call = Call("sb_softmax_s8", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+    return LayerCode((call,), parameters=Struct("sb_softmax_layer", members))
+
+
+def _refuses_view(graph: Graph, op: Reshape, core: Core) -> str | None:
+    """The input is no constant: then input and output are the same bytes."""
+    return "its input lies in flash" if graph.tensor(op.input).is_constant else None
+
+
+def _view_code(graph: Graph, op: Reshape) -> LayerCode:
+    return LayerCode(())
+
+
+def _copy_code(graph: Graph, op: Reshape) -> LayerCode:
+    size = graph.tensor(op.output).n_elements
+    return LayerCode((Call("memcpy", (Activation(op.output), Activation(op.input), size)),))
+
+
+KERNELS = (
+    Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=_any_input),
+    Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
+    Kernel("sb_softmax_s8", Softmax, "twice", refuses=_refuses_softmax, code=_softmax_code, overwrites=_any_input),
+    Kernel("", Reshape, "never", refuses=_refuses_view, code=_view_code),
+    Kernel("memcpy", Reshape, "never", refuses=takes_any, code=_copy_code),
+)

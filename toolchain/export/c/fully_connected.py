@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels of FullyConnected."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.core import Core
+from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, Struct
+from toolchain.export.c.convolutions import refuses_dsp, refuses_plain, scales_text, tables, weight_rows
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.layout import Rows, interleaved_fours
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import FullyConnected
+from toolchain.graph.requantisation import fully_connected_requantisation
+
+
+def _refuses_dsp(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """DSP instructions; every channel's factor below 1/2 and its sums below 2^30."""
+    return refuses_dsp(graph, op, core, fully_connected_requantisation(graph, op))
+
+
+def _code(
+    function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
+) -> Callable[[Graph, FullyConnected], LayerCode]:
+    def code(graph: Graph, op: FullyConnected) -> LayerCode:
+        weights, output = graph.tensor(op.weights), graph.tensor(op.output)
+        rows, output_size = output.shape
+        comment = f"{list(weights.shape)} as {layout}; {scales_text(weights)}"
+        ordered = order(weight_rows(graph, op))
+        values = Array("weights", "int8_t", ordered, comment, words=order is interleaved_fours)
+        members = (
+            ("weights", "", ArrayRef("weights")),
+            ("channels", "", ArrayRef("channels")),
+            ("shifts", "", ArrayRef("shifts")),
+            ("rows", "int32_t", rows),
+            ("input_size", "int32_t", weights.shape[1]),
+            ("output_size", "int32_t", output_size),
+            ("output_zero_point", "int8_t", output.quantisation.zero_point),
+            ("low", "int8_t", op.activation.low),
+            ("high", "int8_t", op.activation.high),
+        )
+        return LayerCode(
+            calls=(Call(function, (Place.PARAMETERS, Activation(op.input), Activation(op.output))),),
+            arrays=(values, *tables(graph, op, fully_connected_requantisation(graph, op))),
+            parameters=Struct("sb_fully_connected_layer", members),
+        )
+
+    return code
+
+
+KERNELS = (
+    Kernel(
+        "sb_fully_connected_s8_dsp",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_dsp,
+        code=_code("sb_fully_connected_s8_dsp", interleaved_fours, "four output channels, interleaved by fours"),
+        helpers=("sb_clamp_s8.c",),
+    ),
+    Kernel(
+        "sb_fully_connected_s8",
+        FullyConnected,
+        "twice",
+        refuses=refuses_plain,
+        code=_code("sb_fully_connected_s8", np.ravel, "they are"),
+    ),
+)

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: Apache-2.0
+"""c_sources: the plain C of a Graph. No interpreter, no heap, no parser on the device: one call a layer.
+
+    model/model.h     what the firmware sees: sizes, scales, <name>_input(), <name>_run(), <name>_output()
+    model/model.c     the arena, and the calls in order
+    model/weights.c   constants, model/weights.h their declarations
+    kernels/          the C files and headers that those calls need, as they stand in firmware_templates/kernels/
+
+Input and output live in the arena: the caller writes to <name>_input(), runs, and reads <name>_output(). That costs
+no RAM beyond the plan's, at the price that a run overwrites its input; <name>_predict copies in and out.
+The same Graph and core give the same bytes: no date, path or host is in the text.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolchain.assets import asset_folder
+from toolchain.core import Core
+from toolchain.export.c.cmodel import CLayer, CModel, Constant
+from toolchain.export.c.code import Activation, Call, LayerCode, Place
+from toolchain.export.c.constants import ConstantPool, Definition
+from toolchain.export.c.kernel_table import Choice, choose_kernel
+from toolchain.export.c.names import Names, names_of
+from toolchain.export.templates import render
+from toolchain.graph.cost import macs
+from toolchain.graph.graph import Graph
+from toolchain.graph.names import tidy_name
+from toolchain.graph.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Operator
+from toolchain.graph.plan import Plan
+from toolchain.graph.plan_check import check_plan
+from toolchain.graph.planner import plan_arena
+
+REMAKE = "subbyte pack MODEL --board BOARD -o DIR"
+
+
+@dataclass(frozen=True)
+class PortView:
+    """An input or output. name: `input`, or `left_input` where there are several; macro: the same in capitals."""
+
+    function: str
+    argument: str
+    macro: str
+    tensor: str
+    shape: str
+    n_bytes: int
+    scale: float
+    zero_point: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class LayerView:
+    """One layer: its constants in weights.c, its calls in model.c."""
+
+    index: int
+    comment: str
+    title: str
+    definitions: tuple[Definition, ...]
+    calls: tuple[str, ...]
+    output: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """What the templates get."""
+
+    prefix: str
+    macro: str
+    name: str
+    sha256: str
+    core: str
+    remake: str
+    inputs: tuple[PortView, ...]
+    outputs: tuple[PortView, ...]
+    layers: tuple[LayerView, ...]
+    arena_bytes: int
+    lower_bound_bytes: int
+    alignment: int
+    constant_bytes: int
+    predict_parameters: str
+
+    @property
+    def ports(self) -> tuple[PortView, ...]:
+        """Inputs, then outputs."""
+        return (*self.inputs, *self.outputs)
+
+    @property
+    def input_bytes(self) -> int:
+        """Of all inputs together."""
+        return sum(port.n_bytes for port in self.inputs)
+
+    @property
+    def output_bytes(self) -> int:
+        """Of all outputs together."""
+        return sum(port.n_bytes for port in self.outputs)
+
+    @property
+    def layers_with_constants(self) -> tuple[LayerView, ...]:
+        """Layers that weights.c has anything to say about."""
+        return tuple(layer for layer in self.layers if layer.definitions)
+
+    @property
+    def shared_constants(self) -> tuple[Definition, ...]:
+        """What model.c refers to."""
+        return tuple(d for layer in self.layers for d in layer.definitions if d.shared)
+
+
+def c_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> CModel:
+    """The C of `graph` for `core`. remake: the command that makes it again, for the heads of the files.
+
+    Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit.
+    """
+    names = names_of(graph)
+    choices = {op.name: choose_kernel(graph, op, core) for op in graph.operators}
+    plan = _checked_plan(graph, core, choices)
+    pool = ConstantPool(graph.name)
+    layers, views = [], []
+    literals: dict[str, str] = {}  # constant read as an activation -> its symbol
+    for index, op in enumerate(graph.operators):
+        kernel = choices[op.name].kernel
+        code = kernel.code(graph, op)
+        definitions, constants, struct = pool.layer(names.layers[op.name], code)
+        for name in _literals(graph, code):
+            if name not in literals:
+                label = f"{names.layers[op.name]}_{len(literals)}"
+                more, sizes, literals[name] = pool.activation(label, graph.tensor(name).array.astype(np.int8))
+                definitions, constants = definitions + more, constants + sizes
+        layers.append(_layer(graph, op, choices[op.name], constants, plan))
+        calls = tuple(_call_text(call, op, plan, literals, struct) for call in code.calls)
+        views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
+    kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
+    inputs = _ports(graph, graph.inputs, "input", names, plan)
+    outputs = _ports(graph, graph.outputs, "output", names, plan)
+    view = ModelView(
+        prefix=names.prefix,
+        macro=names.prefix.upper(),
+        name=graph.name,
+        sha256=graph.sha256,
+        core=f"{core.name}, {'with' if core.dsp else 'without'} DSP instructions",
+        remake=remake,
+        inputs=inputs,
+        outputs=outputs,
+        layers=tuple(views),
+        arena_bytes=plan.arena_bytes,
+        lower_bound_bytes=plan.lower_bound_bytes,
+        alignment=plan.alignment,
+        constant_bytes=sum(layer.constant_bytes for layer in layers),
+        predict_parameters=", ".join(
+            [f"const int8_t *{port.argument}" for port in inputs] + [f"int8_t *{port.argument}" for port in outputs]
+        ),
+    )
+    files = ("model.h", "model.c", "weights.h", "weights.c")
+    sources = {f"model/{file}": render(f"model/{file}.j2", view) for file in files} | _kernel_sources(kernels)
+    host = render("model/host.c.j2", view)
+    return CModel(graph, core, names.prefix, sources, host, plan, tuple(layers), kernels)
+
+
+def _checked_plan(graph: Graph, core: Core, choices: Mapping[str, Choice]) -> Plan:
+    scratch = {op.name: choices[op.name].kernel.scratch_bytes(graph, op) for op in graph.operators}
+    overwrites = {op.name: choices[op.name].kernel.overwrites(graph, op) for op in graph.operators}
+    plan = plan_arena(graph, scratch, overwrites, alignment=core.alignment_bytes)
+    return check_plan(graph, plan, scratch, overwrites)
+
+
+def _literals(graph: Graph, code: LayerCode) -> list[str]:
+    pointers = [a.tensor for call in code.calls for a in call.arguments if isinstance(a, Activation)]
+    return [name for name in dict.fromkeys(pointers) if graph.tensor(name).is_constant]
+
+
+def _layer(graph: Graph, op: Operator, choice: Choice, constants: list[Constant], plan: Plan) -> CLayer:
+    scratch = plan.scratch_of(op.name)
+    return CLayer(
+        name=op.name,
+        kind=op.kind,
+        kernel=choice.kernel.function,
+        passed_over=choice.passed_over,
+        rounding=choice.kernel.rounding,
+        macs=macs(op, graph.tensor),
+        constants=tuple(constants),
+        scratch_bytes=0 if scratch is None else scratch.n_bytes,
+        in_place=plan.allocation(op.writes[0]).takes_over,
+    )
+
+
+def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str], struct: str) -> str:
+    def text(argument: Activation | Place | int) -> str:
+        if isinstance(argument, int):
+            return str(argument)
+        if isinstance(argument, Activation):
+            if argument.tensor in literals:
+                return literals[argument.tensor]
+            return f"arena + {plan.allocation(argument.tensor).offset + argument.offset}"
+        if argument is Place.PARAMETERS:
+            return f"&{struct}"
+        scratch = plan.scratch_of(op.name)
+        assert scratch is not None  # a kernel that asks for scratch has at least one byte of it
+        return f"arena + {scratch.offset}"
+
+    return f"{call.function}({', '.join(text(argument) for argument in call.arguments)});"
+
+
+def _layer_view(
+    graph: Graph,
+    op: Operator,
+    index: int,
+    layer: CLayer,
+    plan: Plan,
+    definitions: tuple[Definition, ...],
+    calls: tuple[str, ...],
+) -> LayerView:
+    output = plan.allocation(op.writes[0])
+    title = f"{index} {tidy_name(op.name)}: {layer.kernel.removeprefix('sb_') or 'the same bytes'}"
+    activations = [name for name in op.reads if not graph.tensor(name).is_constant]
+    shapes = ", ".join(_shape(graph, name) for name in activations)
+    facts = [f"{shapes} -> {_shape(graph, op.writes[0])}", *_window_facts(graph, op)]
+    if layer.macs:
+        facts.append(f"{layer.macs} MAC")
+    places = [f"{plan.allocation(name).offset}..{plan.allocation(name).end}" for name in dict.fromkeys(activations)]
+    where = f"arena {' and '.join(places)} -> {output.offset}..{output.end}" if places else f"arena {output.offset}"
+    scratch = plan.scratch_of(op.name)
+    if scratch is not None:
+        where += f", scratch {scratch.offset}..{scratch.end}"
+    return LayerView(
+        index=index,
+        comment=f"{title}: {', '.join(facts)};\n     {where}",
+        title=title,
+        definitions=definitions,
+        calls=calls,
+        output=f"arena + {output.offset}",
+        n_bytes=output.n_bytes,
+    )
+
+
+def _shape(graph: Graph, name: str) -> str:
+    shape = graph.tensor(name).shape
+    shown = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
+    return "[" + ",".join(str(size) for size in shown) + "]"
+
+
+def _window_facts(graph: Graph, op: Operator) -> list[str]:
+    if isinstance(op, Conv2D | DepthwiseConv2D):
+        height, width = graph.tensor(op.weights).shape[1:3]
+    elif isinstance(op, AveragePool2D | MaxPool2D):
+        height, width = op.window
+    else:
+        return []
+    stride = str(op.stride.h) if op.stride.h == op.stride.w else f"{op.stride.h}x{op.stride.w}"
+    return [f"{height}x{width} stride {stride}"]
+
+
+def _ports(graph: Graph, tensors: tuple[str, ...], role: str, names: Names, plan: Plan) -> tuple[PortView, ...]:
+    views = []
+    for name in dict.fromkeys(tensors):
+        tensor = graph.tensor(name)
+        # One port alone needs no name of its own.
+        function = f"{names.prefix}_{role}" if len(set(tensors)) == 1 else f"{names.ports[name]}_{role}"
+        views.append(
+            PortView(
+                function=function,
+                argument=function.removeprefix(f"{names.prefix}_"),
+                macro=function.upper(),
+                tensor=tidy_name(name),
+                shape=_shape(graph, name),
+                n_bytes=tensor.container_bytes,
+                scale=tensor.quantisation.scale,
+                zero_point=tensor.quantisation.zero_point,
+                offset=plan.allocation(name).offset,
+            )
+        )
+    return tuple(views)
+
+
+def _kernel_sources(kernels: tuple[str, ...]) -> dict[str, str]:
+    """Those files and the headers that they include, sb_kernels.h in any case."""
+    folder = asset_folder("firmware_templates") / "kernels"
+    wanted = ["sb_kernels.h", *kernels]
+    texts: dict[str, str] = {}
+    while wanted:
+        file = wanted.pop()
+        if file not in texts:
+            texts[file] = (folder / file).read_text(encoding="utf-8")
+            wanted += re.findall(r'^#include "(sb_\w+\.h)"', texts[file], re.MULTILINE)
+    return {f"kernels/{file}": texts[file] for file in sorted(texts)}

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of all kernels, and which of them an operator gets on a core: the first that does not refuse.
+
+To add a kernel: its C file in firmware_templates/kernels/, its prototype in sb_kernels.h, and a row here (in the
+module of its operators), before the rows that it is better than. tests/kernels/ loops over this table.
+"""
+
+from dataclasses import dataclass
+
+from toolchain.core import Core
+from toolchain.errors import ModelError
+from toolchain.export.c import convolutions, elements, fully_connected, images
+from toolchain.export.c.kernel import Kernel
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Operator
+
+# For each operator the fastest first; the last row of each takes whatever the C code can take at all.
+KERNELS: tuple[Kernel, ...] = (
+    *convolutions.KERNELS,
+    *fully_connected.KERNELS,
+    *images.KERNELS,
+    *elements.KERNELS,
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """kernel: the one taken. passed_over: better ones, each with the reason why it could not be taken."""
+
+    kernel: Kernel
+    passed_over: tuple[tuple[str, str], ...]
+
+
+def choose_kernel(graph: Graph, op: Operator, core: Core) -> Choice:
+    """The first kernel of the table that takes `op` on `core`. Raises ModelError where none does."""
+    passed_over: list[tuple[str, str]] = []
+    for kernel in KERNELS:
+        if isinstance(op, kernel.operator):
+            reason = kernel.refuses(graph, op, core)
+            if reason is None:
+                return Choice(kernel, tuple(passed_over))
+            passed_over.append((kernel.function, reason))
+    reasons = "; ".join(f"{name or 'no copy'}: {reason}" for name, reason in passed_over)
+    raise ModelError(f"graph {graph.name}: operator {op.name}: no C kernel takes this {op.kind}: {reasons}")
