@@ -8,8 +8,7 @@
  *   sound as it arrives     frontend_stream_reset(&stream);
  *                           if (frontend_stream_push(&stream, hop, row)) { row holds the next frame }
  *
- * Both work in frontend_scratch, so neither may interrupt the other. Where RAM is short, the scratch may share its
- * place with a network's activations: between calls nothing in it is needed.
+ * Both work in frontend_scratch, so neither may interrupt the other; between calls nothing in it is needed.
  * Sizes and the meaning of a feature stand in frontend_config.h. Right shifts of negative numbers are taken to be
  * arithmetic, as every compiler for Arm has them.
  */

@@ -80,10 +80,9 @@ static void radix2_pass(int32_t *z)
     }
 }
 
-/* From transforms of `length` points to transforms of four times as many. */
-static void radix4_pass(int32_t *z, int32_t length)
+/* From transforms of `length` points to transforms of four times as many, whose twiddles lie `step` apart. */
+static void radix4_pass(int32_t *z, int32_t length, int32_t step)
 {
-    const int32_t step = FRONTEND_FFT_SIZE / (4 * length);
     for (int32_t k = 0; k < length; k++) {
         const complex_t w1 = first_quadrant(k * step);
         const complex_t w2 = twiddle(2 * k * step);
@@ -132,13 +131,15 @@ static void split(int32_t *z)
 void frontend_fft(int32_t *frame)
 {
     int32_t length = 1;
+    int32_t step = QUARTER;
     reverse_bits(frame);
     if (FRONTEND_FFT_LOG2 % 2 == 0) { /* POINTS is 2 * 4^n */
         radix2_pass(frame);
         length = 2;
+        step = QUARTER / 2;
     }
-    for (; length < POINTS; length *= 4) {
-        radix4_pass(frame, length);
+    for (; length < POINTS; length *= 4, step /= 4) {
+        radix4_pass(frame, length, step);
     }
     split(frame);
 }

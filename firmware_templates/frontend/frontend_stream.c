@@ -13,7 +13,10 @@ void frontend_stream_reset(frontend_stream_t *stream)
 int frontend_stream_push(frontend_stream_t *stream, const int16_t *hop, int8_t *features)
 {
     memcpy(stream->samples + stream->next, hop, FRONTEND_HOP_SAMPLES * sizeof hop[0]);
-    stream->next = (stream->next + FRONTEND_HOP_SAMPLES) % FRONTEND_RING_SAMPLES;
+    stream->next += FRONTEND_HOP_SAMPLES;
+    if (stream->next == FRONTEND_RING_SAMPLES) {
+        stream->next = 0;
+    }
     if (stream->filled < FRONTEND_RING_SAMPLES) {
         stream->filled += FRONTEND_HOP_SAMPLES;
     }

@@ -29,10 +29,10 @@ Cost, gcc 12.2: flash and RAM of all frontend objects for Cortex-M4 at -O2 (arm-
 counted in QEMU 7.2 (mps2-an386, -icount); one clip on one core of a 2-core host; 25,000 clips on both:
 
     spec             flash      RAM       instructions a frame   a clip    25,000 clips
-    hello_edge-10    5,346 B    4,276 B    96,600                0.26 ms   3.6 s
-    peter2020-10     6,298 B    4,628 B   106,400                0.32 ms   4.1 s
-    peter2020-40     6,474 B    4,688 B   131,300                0.40 ms   5.3 s
-    log_mel-40       5,034 B    4,336 B    92,700                0.26 ms   3.5 s
+    hello_edge-10    5,342 B    4,276 B    96,600                0.26 ms   3.6 s
+    peter2020-10     6,294 B    4,628 B   106,400                0.32 ms   4.1 s
+    peter2020-40     6,470 B    4,688 B   131,300                0.40 ms   5.3 s
+    log_mel-40       5,030 B    4,336 B    92,700                0.26 ms   3.5 s
 
 RAM is one frame (4 bytes a point of the FFT, in place), 4 bytes a band, 2 a feature; a stream adds its ring of
 samples (1,288 B with a 40 ms window and 20 ms hops).

@@ -42,6 +42,7 @@ class Frontend:
         audio: int16 [N, clip_samples]; returns int16 [N, T, F]. threads: None for one per core.
         Raises DataError where the audio has another type or shape.
         """
+        check_audio(self.spec, audio)
         raw = np.empty((len(audio), *self.spec.shape), np.int16)
         self._run(self._library.frontend_host_raw, audio, raw, threads)
         return raw
@@ -57,6 +58,7 @@ class Frontend:
                 "this front end has no normalisation yet: take it from training statistics "
                 "(Normalisation.from_statistics) before asking for int8 features"
             )
+        check_audio(self.spec, audio)
         features = np.empty((len(audio), *self.spec.shape), np.int8)
         self._run(self._library.frontend_host_features, audio, features, threads)
         return features
@@ -68,7 +70,6 @@ class Frontend:
         out: NDArray[np.int16] | NDArray[np.int8],
         threads: int | None,
     ) -> None:
-        check_audio(self.spec, audio)
         if threads is not None and threads < 1:
             raise SubbyteError(f"threads {threads}: at least one is needed")
         audio = np.ascontiguousarray(audio)

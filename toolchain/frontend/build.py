@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -42,21 +43,24 @@ def load_library(spec: FeatureSpec, normalisation: Normalisation) -> ctypes.CDLL
 
 @cache
 def _library(sources: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
+    kept: Path | None
     key = hashlib.sha256(repr((sources, FLAGS, sys.platform, platform.machine())).encode()).hexdigest()
     name = f"frontend-{key[:24]}.so"
-    kept = Path.home() / ".cache" / "subbyte" / name
-    if kept.is_file() and (library := _opened(kept)):
-        return library
+    try:
+        kept = Path.home() / ".cache" / "subbyte" / name
+        if kept.is_file() and (library := _opened(kept)):
+            return library
+    except RuntimeError:  # a user without a home, as containers have
+        kept = None
     with tempfile.TemporaryDirectory(prefix="subbyte-") as folder:
         built = _compiled(dict(sources), Path(folder), name)
-        try:
-            with written_aside(kept) as aside:
+        library = _opened(built)
+        if library is None:
+            raise ToolError(f"{built}: the front end was compiled but cannot be loaded: is cc a cross compiler?")
+        if kept is not None:
+            # Where the home cannot be written, the next process builds again.
+            with suppress(SubbyteError), written_aside(kept) as aside:
                 shutil.copyfile(built, aside)
-        except SubbyteError:  # no home to write to: build again next time
-            kept = built
-        library = _opened(kept)
-    if library is None:
-        raise ToolError(f"{kept}: the front end was compiled but cannot be loaded: is cc a cross compiler?")
     return library
 
 

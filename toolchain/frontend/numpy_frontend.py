@@ -194,7 +194,7 @@ def log2(tables: Tables, value: NDArray[np.uint64]) -> Ints:
     mantissa = ((value << (64 - length).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
     i = (mantissa >> 25) & 63
     fraction = (chords[i] << 1) + (((chords[i + 1] - chords[i]) * ((mantissa >> 9) & 0xFFFF)) >> 15)
-    return ((length - 1) << LOG_BITS) + fraction
+    return np.asarray(((length - 1) << LOG_BITS) + fraction)
 
 
 def _coefficients(spec: FeatureSpec, tables: Tables, levels: Ints) -> NDArray[np.int16]:

@@ -132,7 +132,8 @@ def _tables(spec: FeatureSpec, tables: Tables, normalisation: Normalisation) -> 
 def _array(c_type: str, name: str, length: int, values: Iterable[int], comment: str) -> list[str]:
     """One const array with a line above it that says what it is."""
     texts = [str(int(value)) for value in values]
-    per_line = 16 if c_type.endswith("16_t") else 8
+    width = max(map(len, texts)) + 2
+    per_line = next(n for n in (16, 12, 8) if n * width + 4 <= 120)
     rows = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
     return [
         f"/* {comment} */",
@@ -141,4 +142,3 @@ def _array(c_type: str, name: str, length: int, values: Iterable[int], comment: 
         "};",
         "",
     ]
-
