@@ -26,13 +26,14 @@ Peter et al.: our departures (named.py) move the ten coefficients by 0.19 standa
 FFT of 1024 instead of 640 alone 0.06, the fixed floor instead of top_db 0.17.
 
 Cost, gcc 12.2: flash and RAM of all frontend objects for Cortex-M4 at -O2 (arm-none-eabi-size); instructions a frame,
-counted in QEMU 7.2 (mps2-an386, -icount); one clip on one core of a 2-core host; 25,000 clips on both:
+counted in QEMU 7.2 (mps2-an386, -icount); CPU time a clip on a 2-core x86-64 host at -O3, and wall time of 25,000
+real clips there, measured while four other jobs ran on the same two cores:
 
-    spec             flash      RAM       instructions a frame   a clip    25,000 clips
-    hello_edge-10    5,342 B    4,276 B    96,600                0.26 ms   3.6 s
-    peter2020-10     6,294 B    4,628 B   106,400                0.32 ms   4.1 s
-    peter2020-40     6,470 B    4,688 B   131,300                0.40 ms   5.3 s
-    log_mel-40       5,030 B    4,336 B    92,700                0.26 ms   3.5 s
+    spec             flash      RAM       instructions a frame   a clip    25,000 clips, busy machine
+    hello_edge-10    5,342 B    4,276 B    96,700                0.27 ms   10.3 s
+    peter2020-10     6,294 B    4,628 B   106,500                0.30 ms   10.0 s
+    peter2020-40     6,470 B    4,688 B   131,400                0.39 ms   12.5 s
+    log_mel-40       5,030 B    4,336 B    92,800                0.24 ms    5.7 s
 
 RAM is one frame (4 bytes a point of the FFT, in place), 4 bytes a band, 2 a feature; a stream adds its ring of
 samples (1,288 B with a 40 ms window and 20 ms hops).
