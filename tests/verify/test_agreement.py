@@ -120,7 +120,8 @@ def test_a_judge_that_cannot_be_asked_is_shown_with_the_reason(graph: Graph) -> 
     judge.unavailable = lambda: "not installed: pip install it"  # type: ignore[method-assign]
     result = _ask(graph, judge)
     assert result.ok and result.findings[1].bytes_compared is None
-    assert "not asked: not installed: pip install it" in to_text(agreement_table(result, "12 inputs"))
+    text = to_text(agreement_table(result, "12 inputs"))
+    assert "not asked\n" in text and "faulty: not installed: pip install it.\n" in text
 
 
 def test_json_has_the_keys_that_scripts_rely_on(graph: Graph) -> None:

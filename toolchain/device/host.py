@@ -11,10 +11,12 @@ the first fault with the sanitizer's report.
 
 import ctypes
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import overload
@@ -32,6 +34,26 @@ Batch = Mapping[str, Int8]
 _FLAGS = ("-std=c11", "-O2", "-fPIC")
 _SANITIZE = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _SECONDS = 600
+
+
+@dataclass(frozen=True)
+class HostCompiler:
+    """path of the program. version: one line, such as `gcc 12.2.0`."""
+
+    path: str
+    version: str
+
+
+@cache
+def host_compiler() -> HostCompiler | None:
+    """The C compiler of this machine; None where there is none."""
+    path = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if path is None:
+        return None
+    asked = subprocess.run([path, "--version"], capture_output=True, text=True, errors="replace", timeout=_SECONDS)
+    number = re.search(r"\d+\.\d+(\.\d+)?", asked.stdout)
+    kind = "clang" if "clang" in asked.stdout else "gcc"
+    return HostCompiler(path, f"{kind} {number[0]}" if number else kind)
 
 
 class HostModel:
@@ -150,12 +172,12 @@ class _Workshop:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="subbyte-host-")
         self._root = Path(self._folder.name)
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+        compiler = host_compiler()
         if compiler is None:
             raise ToolError(
                 "no C compiler for this machine (cc, gcc or clang): install one, on Debian: apt install gcc"
             )
-        self._compiler = compiler
+        self._compiler = compiler.path
         self._objects: dict[str, Path] = {}
         self._built = 0
 

@@ -34,13 +34,14 @@ def agreement_table(agreement: Agreement, of: str) -> Table:
                 finding.bytes_differing,
                 finding.max_difference,
                 finding.first_differing_layer or "",
-                finding.standing.value + (f": {finding.note}" if finding.note else ""),
+                finding.standing.value,
             ),
             _TONES[finding.standing],
         )
         for finding in agreement.findings
     )
-    return Table(f"Agreement over {of}", columns, rows)
+    notes = tuple(f"{finding.name}: {finding.note}." for finding in agreement.findings if finding.note)
+    return Table(f"Agreement over {of}", columns, rows, notes)
 
 
 def agreement_json(agreement: Agreement) -> dict[str, Any]:
