@@ -6,6 +6,8 @@ rounds twice. Measured over random layers of int8: 3 of 10,000 outputs differ, e
 tensorflow 2.21.0, BUILTIN_REF; a test repeats it). All other operators of the Graph agree to the last bit.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,34 +21,40 @@ ROUNDS_FULLY_CONNECTED_ONCE = Duty(
 )
 
 
-def outputs(interpreter: Any, subject: Subject, inputs: Batch, judge: str) -> dict[str, NDArray[np.int8]]:
-    """Outputs of N inferences: int8 [N, *shape]. Raises ToolError where the runtime fails."""
+@contextmanager
+def failures_named(judge: str) -> Iterator[None]:
+    """Turn what the runtimes raise (RuntimeError, ValueError) into a ToolError that names the judge."""
+    try:
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise ToolError(f"{judge}: {error}") from error
+
+
+def outputs(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+    """Outputs of N inferences: int8 [N, *shape]."""
     places = [detail["index"] for detail in interpreter.get_output_details()]
-    return _values(interpreter, subject, inputs, dict(zip(subject.graph.outputs, places, strict=True)), judge)
+    return _values(interpreter, subject, inputs, dict(zip(subject.graph.outputs, places, strict=True)))
 
 
-def activations(interpreter: Any, subject: Subject, inputs: Batch, judge: str) -> dict[str, NDArray[np.int8]]:
+def activations(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
     """Every activation, of an interpreter that preserves all tensors: int8 [N, *shape]."""
     wanted = {tensor.name for tensor in subject.graph.activations()}
     places = {d["name"]: d["index"] for d in interpreter.get_tensor_details() if d["name"] in wanted}
-    return _values(interpreter, subject, inputs, places, judge)
+    return _values(interpreter, subject, inputs, places)
 
 
 def _values(
-    interpreter: Any, subject: Subject, inputs: Batch, places: dict[str, int], judge: str
+    interpreter: Any, subject: Subject, inputs: Batch, places: Mapping[str, int]
 ) -> dict[str, NDArray[np.int8]]:
     graph = subject.graph
     count = len(inputs[graph.inputs[0]])
     answers = {name: np.empty((count, *graph.tensor(name).shape), np.int8) for name in places}
-    try:
-        interpreter.allocate_tensors()
-        input_places = [detail["index"] for detail in interpreter.get_input_details()]
-        for index in range(count):
-            for name, place in zip(graph.inputs, input_places, strict=True):
-                interpreter.set_tensor(place, inputs[name][index])
-            interpreter.invoke()
-            for name, place in places.items():
-                answers[name][index] = interpreter.get_tensor(place).reshape(graph.tensor(name).shape)
-    except (RuntimeError, ValueError) as error:
-        raise ToolError(f"{judge}: {error}") from error
+    interpreter.allocate_tensors()
+    input_places = [detail["index"] for detail in interpreter.get_input_details()]
+    for index in range(count):
+        for name, place in zip(graph.inputs, input_places, strict=True):
+            interpreter.set_tensor(place, inputs[name][index])
+        interpreter.invoke()
+        for name, place in places.items():
+            answers[name][index] = interpreter.get_tensor(place).reshape(graph.tensor(name).shape)
     return answers

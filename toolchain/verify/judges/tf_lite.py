@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.verify.judge import Batch, Duty, Subject
-from toolchain.verify.judges.interpreter import ROUNDS_FULLY_CONNECTED_ONCE, activations, outputs
+from toolchain.verify.judges.interpreter import (
+    ROUNDS_FULLY_CONNECTED_ONCE,
+    activations,
+    failures_named,
+    outputs,
+)
 
 
 class TfLiteJudge:
@@ -39,11 +44,13 @@ class TfLiteJudge:
 
     def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
-        return outputs(self._interpreter(preserve=False), self._subject, inputs, self.name)
+        with failures_named(self.name):
+            return outputs(self._interpreter(preserve=False), self._subject, inputs)
 
     def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Every activation, int8 [N, *shape]."""
-        return activations(self._interpreter(preserve=True), self._subject, inputs, self.name)
+        with failures_named(self.name):
+            return activations(self._interpreter(preserve=True), self._subject, inputs)
 
     def _interpreter(self, preserve: bool) -> Any:
         with warnings.catch_warnings():
