@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.graphs import GraphBuilder
+from toolchain.errors import ToolError
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run
 from toolchain.report.agreement_table import agreement_json, agreement_table
@@ -122,6 +123,19 @@ def test_a_judge_that_cannot_be_asked_is_shown_with_the_reason(graph: Graph) -> 
     assert result.ok and result.findings[1].bytes_compared is None
     text = to_text(agreement_table(result, "12 inputs"))
     assert "not asked\n" in text and "faulty: not installed: pip install it.\n" in text
+
+
+def test_a_judge_that_fails_is_shown_and_does_not_silence_the_others(graph: Graph) -> None:
+    failing, sound = Faulty(graph, graph.outputs[0], on=()), Faulty(graph, graph.outputs[0], on=())
+
+    def fail(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        raise ToolError("the emulator stopped")
+
+    failing.run = fail  # type: ignore[method-assign]
+    result = agreement(graph, [failing, sound], random_inputs(graph, 4, seed=1))
+    assert not result.ok
+    assert [f.standing for f in result.findings] == [Standing.AGREES, Standing.FAILED, Standing.AGREES]
+    assert result.findings[1].note == "the emulator stopped"
 
 
 def test_json_has_the_keys_that_scripts_rely_on(graph: Graph) -> None:

@@ -9,6 +9,7 @@ from toolchain.verify.agreement import Agreement, Standing
 _TONES = {
     Standing.AGREES: Tone.GOOD,
     Standing.DIFFERS: Tone.BAD,
+    Standing.FAILED: Tone.BAD,
     Standing.EXCUSED: Tone.PLAIN,
     Standing.NOT_ASKED: Tone.PLAIN,
 }

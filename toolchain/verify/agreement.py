@@ -13,6 +13,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.errors import SubbyteError
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 from toolchain.graph.reference import run, run_batch
@@ -30,12 +31,13 @@ class Standing(StrEnum):
     AGREES = "agrees"
     EXCUSED = "differs, as declared"
     DIFFERS = "differs"
+    FAILED = "failed"
     NOT_ASKED = "not asked"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One judge's answer. Counts are None where it was not asked; `note` says why it was not, or why it is excused."""
+    """One judge's answer. Counts are None where there is none; `note` says why there is none, or why it is excused."""
 
     name: str
     version: str
@@ -58,8 +60,8 @@ class Agreement:
 
     @property
     def ok(self) -> bool:
-        """Whether no judge differs where it must not."""
-        return all(finding.standing is not Standing.DIFFERS for finding in self.findings)
+        """Whether every judge that was asked gave an answer, and none differs where it must not."""
+        return not any(finding.standing in (Standing.DIFFERS, Standing.FAILED) for finding in self.findings)
 
 
 def agreement(
@@ -73,14 +75,21 @@ def agreement(
     findings = [Finding(REFERENCE, "", Standing.AGREES, compared, 0, 0, 0)]
     for judge in judges:
         progress(judge.name)
-        findings.append(_asked(graph, judge, inputs, expected))
+        findings.append(_answer(graph, judge, inputs, expected))
     return Agreement(graph.sha256, samples, tuple(findings))
 
 
-def _asked(graph: Graph, judge: Judge, inputs: Batch, expected: Batch) -> Finding:
+def _answer(graph: Graph, judge: Judge, inputs: Batch, expected: Batch) -> Finding:
     missing = judge.unavailable()
     if missing is not None:
         return Finding(judge.name, "", Standing.NOT_ASKED, note=missing)
+    try:
+        return _compared(graph, judge, inputs, expected)
+    except SubbyteError as error:
+        return Finding(judge.name, judge.version, Standing.FAILED, note=str(error))
+
+
+def _compared(graph: Graph, judge: Judge, inputs: Batch, expected: Batch) -> Finding:
     answered = judge.run(inputs)
     wrong, total, largest = _compare(graph, expected, answered)
     if not wrong.any():
