@@ -51,3 +51,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` to `path` as UTF-8 with Unix line ends, atomically."""
     write_bytes(path, content.encode("utf-8"))
+
+
+def cache_folder() -> Path:
+    """Where things that can be made again are kept: $XDG_CACHE_HOME/subbyte, or ~/.cache/subbyte. Not created here.
+
+    Source: XDG Base Directory Specification 0.8; a relative $XDG_CACHE_HOME is to be ignored.
+    """
+    named = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "subbyte"
