@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The classic tf.lite interpreter inside TensorFlow, reference kernels, where tensorflow is installed.
 
-Not exact in FullyConnected: see judges/interpreter.py. Importing TensorFlow takes seconds and logs to standard
-error, so it is done when the judge is first asked; its warning that tf.lite moves to LiteRT is known and silenced.
+Not exact in FullyConnected: see judges/interpreter.py. Importing TensorFlow takes seconds, so it is done when the
+judge is first asked. What it logs then (no GPU, oneDNN; that tf.lite moves to LiteRT) is known and silenced.
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import os
+import sys
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,7 +57,7 @@ class TfLiteJudge:
             return activations(self._interpreter(preserve=True), self._subject, inputs)
 
     def _interpreter(self, preserve: bool) -> Any:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _without_native_logs():
             warnings.simplefilter("ignore")
             import tensorflow as tf
 
@@ -63,3 +67,17 @@ class TfLiteJudge:
                 experimental_preserve_all_tensors=preserve,
                 num_threads=1,
             )
+
+
+@contextlib.contextmanager
+def _without_native_logs() -> Iterator[None]:
+    """Its C++ writes to file descriptor 2 before any setting of its own is read."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
