@@ -14,10 +14,11 @@ from toolchain.boards.board import (
     MemoryKind,
     RegisterStep,
 )
-from toolchain.boards.commands import FlashCommand, emulator_command, flash_commands
+from toolchain.boards.commands import EMULATOR, FlashCommand, emulator_command, flash_commands
 from toolchain.boards.read import board_ids, load_board
 
 __all__ = [
+    "EMULATOR",
     "Board",
     "Clock",
     "Console",

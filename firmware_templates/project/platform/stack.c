@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The stack lies at the bottom of its memory and grows downwards, so that an overflow leaves the memory rather than
- * eat the variables. Its pattern is found again from the bottom up: the first word that differs was in use.
+ * eat the variables. Start-up painted it; the first word from the bottom up that differs was in use.
  */
 #include "platform/stack.h"
 
 #include "platform/platform.h"
 
-#define PATTERN 0xc5a3965cu
-
 /* Given by the linker script. */
 extern uint32_t linked_stack_limit[], linked_stack_top[];
-
-void stack_paint(void)
-{
-  const volatile uint32_t *sp;
-  __asm volatile("mov %0, sp" : "=r"(sp));
-  for (volatile uint32_t *word = linked_stack_limit; word < sp; word++) {
-    *word = PATTERN;
-  }
-}
 
 int stack_holds(const uint32_t *from, uint32_t words)
 {
@@ -34,7 +23,7 @@ uint32_t stack_reserved_bytes(void)
 uint32_t stack_used_bytes(void)
 {
   const volatile uint32_t *word = linked_stack_limit;
-  while (word < linked_stack_top && *word == PATTERN) {
+  while (word < linked_stack_top && *word == STACK_PATTERN) {
     word++;
   }
   return (uint32_t)((uintptr_t)linked_stack_top - (uintptr_t)word);

@@ -5,8 +5,11 @@
 
 #include <stdint.h>
 
-/* Fills everything below the caller's frame with a pattern. */
-void stack_paint(void);
+/* What start-up fills it with; as text for assembly. */
+#define STACK_PATTERN 0xc5a3965c
+#define STACK_PATTERN_TEXT STACK_TEXT_OF(STACK_PATTERN)
+#define STACK_TEXT_OF(number) STACK_TEXT(number)
+#define STACK_TEXT(number) #number
 
 /* Whether `words` words from `from` on lie within the reserved stack. */
 int stack_holds(const uint32_t *from, uint32_t words);

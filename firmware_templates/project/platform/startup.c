@@ -2,8 +2,8 @@
 /*
  * From reset to main, and what happens on a fault.
  *
- *   reset -> stack pointer and its limit -> coprocessors on -> stack painted -> .data copied -> .bss and arena
- *   zeroed -> board_init (clocks, console) -> main -> finish
+ *   reset -> stack painted, pointer and limit set -> coprocessors on -> .data copied -> .bss and arena zeroed ->
+ *   board_init (clocks, console) -> main -> finish
  *
  * The firmware enables no interrupt, so the vector table ends after the system exceptions. Every one of these but reset
  * is reported on the console and ends the run: nothing here could go on after it.
@@ -22,8 +22,10 @@ extern uint32_t linked_data_start[], linked_data_end[];
 extern const uint32_t linked_data_load[];
 extern uint32_t linked_bss_start[], linked_bss_end[];
 extern uint32_t linked_arena_start[], linked_arena_end[];
-extern void (*const linked_constructors_start[])(void), (*const linked_constructors_end[])(void);
 extern const char linked_flash_bytes[], linked_ram_bytes[];
+#ifdef CONSTRUCTORS /* of a C++ library */
+extern void (*const linked_constructors_start[])(void), (*const linked_constructors_end[])(void);
+#endif
 
 int main(void);
 void reset_handler(void);
@@ -52,12 +54,21 @@ __attribute__((section(".vectors"), used)) const struct vector_table vectors = {
     },
 };
 
-/* Assembly, because the compiler may use vector registers in any C function, and they are off until CPACR says else. */
+/*
+ * Assembly, because no C function may run on a stack that is being painted, and because the compiler may use vector
+ * registers in any of them, which are off until CPACR says else.
+ */
 __attribute__((naked, used)) void reset_handler(void)
 {
   __asm volatile(
-      "ldr r0, =linked_stack_top \n"
-      "mov sp, r0                \n"
+      "ldr r0, =linked_stack_limit \n"
+      "ldr r1, =linked_stack_top   \n"
+      "mov sp, r1                  \n"
+      "ldr r2, =" STACK_PATTERN_TEXT " \n"
+      "1: str r2, [r0]             \n"
+      "adds r0, #4                 \n"
+      "cmp r0, r1                  \n"
+      "bne 1b                      \n"
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
       "ldr r0, =linked_stack_limit \n"
       "msr msplim, r0              \n"
@@ -86,16 +97,17 @@ __attribute__((used)) void start(void)
 {
   volatile uint32_t *const vtor = (volatile uint32_t *)0xe000ed08u;
   *vtor = (uint32_t)&vectors;
-  stack_paint();
   const uint32_t *load = linked_data_load;
   for (uint32_t *word = linked_data_start; word < linked_data_end; word++) {
     *word = *load++;
   }
   zero(linked_bss_start, linked_bss_end);
   zero(linked_arena_start, linked_arena_end);
+#ifdef CONSTRUCTORS
   for (void (*const *constructor)(void) = linked_constructors_start; constructor < linked_constructors_end; constructor++) {
-    (*constructor)(); /* of a C++ library, where one is linked in */
+    (*constructor)();
   }
+#endif
   board_problem = board_init();
   finish(main() == 0);
 }

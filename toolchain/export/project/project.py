@@ -68,13 +68,18 @@ def project_sources(project: Project) -> dict[str, str]:
         project.answers,
         project.front_end,
         _inventory(sources.keys() | rendered.keys()),
-        ("SUBBYTE_TRACE",) if application is Application.VERIFY_TRACED else (),
+        _defines(project),
     )
     sources |= {path: render(f"project/{template}", view) for path, template in rendered.items()}
     return {path: sources[path] for path in sorted(sources)}
 
 
 _BUILD_FILES = ("Makefile", "CMakeLists.txt", "arm-none-eabi-gcc.cmake", "README.md")
+
+
+def _defines(project: Project) -> tuple[str, ...]:
+    traced = ("SUBBYTE_TRACE",) if project.application is Application.VERIFY_TRACED else ()
+    return (*traced, *(("CONSTRUCTORS",) if project.runtime.needs_tflm else ()))
 
 
 def _asset(path: str) -> str:

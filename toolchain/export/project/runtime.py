@@ -17,6 +17,7 @@ from toolchain.graph.graph import Graph
 class Runtime:
     """name: as on the command line. title: for people. sources: path in the project -> text.
 
+    constant_bytes, arena_bytes: what its constants take in flash and its activations in RAM, known before linking.
     needs_tflm: the project is C and C++, and linked with a library that TFLM_LIB and TFLM_INCLUDE give; it has no build
     for the host then. note: a paragraph for the README, or "".
     """
@@ -24,6 +25,8 @@ class Runtime:
     name: str
     title: str
     sources: Mapping[str, str]
+    constant_bytes: int
+    arena_bytes: int
     needs_tflm: bool = False
     note: str = ""
 
@@ -31,5 +34,5 @@ class Runtime:
 def c_runtime(graph: Graph, board: Board) -> Runtime:
     """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
     remake = f"subbyte pack MODEL --board {board.id} -o DIR"
-    sources = c_sources(graph, board.core, remake=remake).sources
-    return Runtime("c", "plain C, Subbyte's kernels", sources)
+    model = c_sources(graph, board.core, remake=remake)
+    return Runtime("c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes)

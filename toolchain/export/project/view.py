@@ -49,6 +49,15 @@ class StepView:
 
 
 @dataclass(frozen=True)
+class StepGroupView:
+    """One function of board.c, and the variable for what it returns."""
+
+    function: str
+    result: str
+    steps: tuple[StepView, ...]
+
+
+@dataclass(frozen=True)
 class CaseView:
     """One line of answers.c; every number as C wants it."""
 
@@ -104,7 +113,7 @@ class ProjectView:
     sound: SoundView | None
     console_base: str
     board_headers: tuple[str, ...]
-    steps: tuple[StepView, ...]
+    step_groups: tuple[StepGroupView, ...]
     memories: tuple[MemoryView, ...]
     portable: tuple[str, ...]
     platform: tuple[str, ...]
@@ -166,7 +175,7 @@ def project_view(
         sound=_sound(answers, front_end),
         console_base=_hex(board.console.base),
         board_headers=_board_headers(board),
-        steps=tuple(_step(step) for step in (*board.clock.steps, *board.console.steps)),
+        step_groups=_step_groups(board),
         memories=tuple(_memory(memory) for memory in board.memories),
         portable=files.portable,
         platform=files.platform,
@@ -231,6 +240,13 @@ def _board_headers(board: Board) -> tuple[str, ...]:
     if board.caches:
         headers.insert(0, "platform/caches.h")
     return tuple(headers)
+
+
+def _step_groups(board: Board) -> tuple[StepGroupView, ...]:
+    groups = (("clock", board.clock.steps), ("console", board.console.steps))
+    return tuple(
+        StepGroupView(f"start_{name}", name, tuple(_step(step) for step in steps)) for name, steps in groups if steps
+    )
 
 
 def _step(step: RegisterStep) -> StepView:

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""build_firmware: a Project becomes files, `make` an ELF, and the ELF a Build that says what it takes.
+
+A firmware that is too large is refused twice in words of ours: before anything is compiled, where weights or arena
+alone do not fit, and after the linker, whose message names a region and bytes but neither board nor reason.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.boards import Board, Memory
+from toolchain.device.linked import LinkedSizes, read_linked
+from toolchain.device.process import Finished, require_tool, run_tool
+from toolchain.device.stack import StackBound, stack_bound
+from toolchain.errors import BoardError, ToolError
+from toolchain.export.c.names import names_of
+from toolchain.export.project import Project, project_sources
+
+COMPILER = "arm-none-eabi-gcc"
+
+# The largest model on the slowest machine takes a tenth of this.
+_SECONDS = 600
+
+# With each object file, what its functions call and how much stack they take.
+_CALL_GRAPH = "EXTRA_CFLAGS=-fcallgraph-info=su"
+
+
+@dataclass(frozen=True)
+class Build:
+    """A linked firmware. stack: how deep its calls can go, None where calls through pointers hide that."""
+
+    folder: Path
+    elf: Path
+    binary: Path
+    sizes: LinkedSizes
+    stack: StackBound | None
+
+
+def write_project(project: Project, folder: Path) -> None:
+    """Write the project's files below `folder`."""
+    for name, text in project_sources(project).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def build_firmware(project: Project, folder: Path, *, make_variables: tuple[str, ...] = ()) -> Build:
+    """Write `project` into `folder` and build it there. make_variables: such as `TFLM_LIB=/path/lib.a`.
+
+    Raises BoardError where it does not fit the board, ToolError where a tool is missing or fails.
+    """
+    check_estimate(project)
+    write_project(project, folder)
+    return build_folder(project, folder, make_variables=make_variables)
+
+
+def build_folder(project: Project, folder: Path, *, make_variables: tuple[str, ...] = ()) -> Build:
+    """Build what write_project wrote. Raises as build_firmware does."""
+    require_tool(COMPILER)
+    jobs = f"-j{os.cpu_count() or 1}"
+    make = ("make", "--no-print-directory", jobs, "BUILD=build", _CALL_GRAPH, *make_variables)
+    done = run_tool(make, folder=folder, timeout_s=_SECONDS)
+    if done.status != 0:
+        raise _failure(done, project)
+    build = folder / "build"
+    elf = build / "firmware.elf"
+    sizes = read_linked(elf, build / "firmware.map", project.board, f"{names_of(project.graph).prefix}_arena")
+    bound = stack_bound(build / "firmware")
+    _check_limits(project.board, sizes)
+    return Build(folder, elf, build / "firmware.bin", sizes, bound)
+
+
+def check_estimate(project: Project) -> None:
+    """Raises BoardError where weights or arena alone are more than their memory, without compiling anything."""
+    board, layout = project.board, project.board.layout
+    for what, n_bytes, memory in (
+        ("the weights and other constants of the network", project.runtime.constant_bytes, layout.constants),
+        ("the network's arena", project.runtime.arena_bytes, layout.arena),
+    ):
+        if n_bytes > memory.n_bytes:
+            raise BoardError(
+                f"{project.graph.name} does not fit {board.id}: {what} take {n_bytes:,} bytes, {memory.name} has "
+                f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many"
+            )
+
+
+def _check_limits(board: Board, sizes: LinkedSizes) -> None:
+    for what, used, allowed in (
+        ("flash", sizes.flash, board.limits.flash_bytes),
+        ("RAM", sizes.ram, board.limits.ram_bytes),
+    ):
+        if used > allowed:
+            raise BoardError(
+                f"the firmware takes {used:,} bytes of {what}, {board.id} allows {allowed:,} (limits): "
+                f"{used - allowed:,} too many"
+            )
+
+
+_OVERFLOW = re.compile(r"region [`']?(\w+)'? overflowed by (\d+) bytes?")
+
+
+def _failure(done: Finished, project: Project) -> Exception:
+    if done.status is None:
+        return ToolError(f"building the firmware took longer than {_SECONDS} s and was stopped")
+    overflows = dict(_OVERFLOW.findall(done.output))
+    if overflows:
+        memories = {memory.name: memory for memory in project.board.memories}
+        said = "; ".join(_overflow(memories[name], int(n_bytes)) for name, n_bytes in overflows.items())
+        return BoardError(f"{project.graph.name} does not fit {project.board.id}: {said}")
+    return ToolError(f"building the firmware for {project.board.id} failed:{done.last_words()}")
+
+
+def _overflow(memory: Memory, n_bytes: int) -> str:
+    total = memory.n_bytes + n_bytes
+    return f"{memory.name} has {memory.n_bytes:,} bytes, {total:,} are needed: {n_bytes:,} too many"
