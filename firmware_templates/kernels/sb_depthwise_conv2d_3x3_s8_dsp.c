@@ -14,31 +14,78 @@
 #include "sb_plane_dsp.h"
 #include "sb_two_pixels_dsp.h"
 
-/* Three rows of weights: (w0, w1) and (w2, 0) of each. */
+/* The weights of a channel: (w0, w1) of each row, and the w2 of all rows. */
 typedef struct {
-  uint32_t top, top_last, middle, middle_last, bottom, bottom_last;
+  uint32_t top, middle, bottom, last_of_top_and_middle, last_of_bottom;
 } kernel;
 
 static inline kernel widen_weights(const int8_t *w)
 {
-  const kernel k = {sb_pair(w[0], w[1]), sb_pair(w[2], 0),    sb_pair(w[3], w[4]),
-                    sb_pair(w[5], 0),    sb_pair(w[6], w[7]), sb_pair(w[8], 0)};
+  const kernel k = {sb_pair(w[0], w[1]), sb_pair(w[3], w[4]), sb_pair(w[6], w[7]), sb_pair(w[2], w[5]),
+                    sb_pair(w[8], 0)};
   return k;
 }
 
-SB_INLINE void add_row(const int16_t *x, uint32_t weights, uint32_t last, int32_t *even, int32_t *odd)
+/* What turns a sum into an output byte. */
+typedef struct {
+  int32_t multiplier, right, twice;
+} scale;
+
+static inline int8_t scaled(int32_t sum, const scale *s)
 {
-  const uint32_t x01 = sb_load(x), x23 = sb_load(x + 2);
-  *even = sb_smlad(x01, weights, *even);
-  *odd = sb_smlatb(x01, weights, *odd);
-  *even = sb_smlabb(x23, last, *even);
-  *odd = sb_smlabt(x23, weights, *odd);
-  *odd = sb_smlatb(x23, last, *odd);
+  return sb_output_dsp(sum, s->multiplier, s->right, s->twice);
 }
 
-SB_INLINE int32_t add_even_row(const int16_t *x, uint32_t weights, uint32_t last, int32_t sum)
+/* One row of outputs, two at a time, `step` bytes apart. */
+static void convolve_row(const int16_t *x, int32_t pitch, const kernel *weights, int32_t bias, scale s, int8_t *output,
+                         int32_t step, int32_t count)
 {
-  return sb_smlabb(sb_load(x + 2), last, sb_smlad(sb_load(x), weights, sum));
+  const kernel k = *weights;
+  for (; count > 0; count -= 2) {
+    uint32_t x01 = sb_load(x), x23 = sb_load(x + 2);
+    int32_t even = sb_smlad(x01, k.top, bias);
+    int32_t odd = sb_smlatb(x01, k.top, bias);
+    even = sb_smlabb(x23, k.last_of_top_and_middle, even);
+    odd = sb_smlabt(x23, k.top, odd);
+    odd = sb_smlatb(x23, k.last_of_top_and_middle, odd);
+    x01 = sb_load(x + pitch), x23 = sb_load(x + pitch + 2);
+    even = sb_smlad(x01, k.middle, even);
+    odd = sb_smlatb(x01, k.middle, odd);
+    even = sb_smlabt(x23, k.last_of_top_and_middle, even);
+    odd = sb_smlabt(x23, k.middle, odd);
+    odd = sb_smlatt(x23, k.last_of_top_and_middle, odd);
+    x01 = sb_load(x + 2 * pitch), x23 = sb_load(x + 2 * pitch + 2);
+    even = sb_smlad(x01, k.bottom, even);
+    odd = sb_smlatb(x01, k.bottom, odd);
+    even = sb_smlabb(x23, k.last_of_bottom, even);
+    odd = sb_smlabt(x23, k.bottom, odd);
+    odd = sb_smlatb(x23, k.last_of_bottom, odd);
+    *output = scaled(even, &s);
+    output += step;
+    if (count > 1) {
+      *output = scaled(odd, &s);
+    }
+    output += step;
+    x += 2;
+  }
+}
+
+/* The same with stride 2: every output is at an even column. */
+static void convolve_row_by_2(const int16_t *x, int32_t pitch, const kernel *weights, int32_t bias, scale s,
+                              int8_t *output, int32_t step, int32_t count)
+{
+  const kernel k = *weights;
+  for (; count > 0; count--) {
+    int32_t sum = sb_smlad(sb_load(x), k.top, bias);
+    sum = sb_smlabb(sb_load(x + 2), k.last_of_top_and_middle, sum);
+    sum = sb_smlad(sb_load(x + pitch), k.middle, sum);
+    sum = sb_smlabt(sb_load(x + pitch + 2), k.last_of_top_and_middle, sum);
+    sum = sb_smlad(sb_load(x + 2 * pitch), k.bottom, sum);
+    sum = sb_smlabb(sb_load(x + 2 * pitch + 2), k.last_of_bottom, sum);
+    *output = scaled(sum, &s);
+    output += step;
+    x += 2;
+  }
 }
 
 void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
@@ -46,7 +93,6 @@ void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *in
   const sb_window *const w = &layer->window;
   const int32_t step = layer->output_channels;
   const int32_t multiplier = layer->output_channels / layer->input_channels;
-  const int32_t twice = 2 * layer->output_zero_point + 1;
   const int32_t pitch = sb_plane_pitch(w);
   int16_t *const plane = scratch;
   sb_clear_plane(layer, plane);
@@ -55,31 +101,18 @@ void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *in
       sb_copy_channel(layer, input + c / multiplier, plane);
     }
     const kernel k = widen_weights(layer->weights + 9 * c);
-    const sb_channel channel = layer->channels[c];
-    const int32_t right = -1 - layer->shifts[c];
+    const int32_t bias = layer->channels[c].bias;
+    const scale s = {layer->channels[c].multiplier, -1 - layer->shifts[c], 2 * layer->output_zero_point + 1};
+    const int16_t *row = plane;
     int8_t *result = output + c;
     for (int32_t y = 0; y < w->output_h; y++) {
-      const int16_t *x = plane + y * w->stride_h * pitch;
-      for (int32_t left = w->output_w; left > 0; x += 2) {
-        int32_t even = channel.bias, odd = channel.bias;
-        if (w->stride_w == 1) {
-          add_row(x, k.top, k.top_last, &even, &odd);
-          add_row(x + pitch, k.middle, k.middle_last, &even, &odd);
-          add_row(x + 2 * pitch, k.bottom, k.bottom_last, &even, &odd);
-        } else {
-          even = add_even_row(x, k.top, k.top_last, even);
-          even = add_even_row(x + pitch, k.middle, k.middle_last, even);
-          even = add_even_row(x + 2 * pitch, k.bottom, k.bottom_last, even);
-        }
-        *result = sb_output_dsp(even, channel.multiplier, right, twice);
-        result += step;
-        left--;
-        if (w->stride_w == 1 && left > 0) {
-          *result = sb_output_dsp(odd, channel.multiplier, right, twice);
-          result += step;
-          left--;
-        }
+      if (w->stride_w == 1) {
+        convolve_row(row, pitch, &k, bias, s, result, step, w->output_w);
+      } else {
+        convolve_row_by_2(row, pitch, &k, bias, s, result, step, w->output_w);
       }
+      row += w->stride_h * pitch;
+      result += step * w->output_w;
     }
   }
   sb_clamp_s8(output, w->output_h * w->output_w * layer->output_channels, layer->low, layer->high);

@@ -36,9 +36,8 @@ static void copy_channel(const sb_conv_layer *layer, const int8_t *input, int8_t
   }
 }
 
-static int32_t window_sum(const sb_window *w, const int8_t *corner, const int8_t *weights)
+static int32_t window_sum(const sb_window *w, const int8_t *corner, int32_t row_step, const int8_t *weights)
 {
-  const int32_t row_step = w->dilation_h * sb_reach_w(w);
   int32_t sum = 0;
   for (int32_t ky = 0; ky < w->kernel_h; ky++) {
     for (int32_t kx = 0; kx < w->kernel_w; kx++) {
@@ -65,7 +64,7 @@ void sb_depthwise_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int
     for (int32_t y = 0; y < w->output_h; y++) {
       const int8_t *corner = plane + y * w->stride_h * pitch;
       for (int32_t x = 0; x < w->output_w; x++) {
-        const int32_t sum = window_sum(w, corner, weights);
+        const int32_t sum = window_sum(w, corner, w->dilation_h * pitch, weights);
         *result = sb_output(sum, &layer->channels[c], layer->shifts[c], layer->output_zero_point, layer->low,
                             layer->high);
         result += layer->output_channels;

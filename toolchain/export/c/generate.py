@@ -12,7 +12,7 @@ The same Graph and core give the same bytes: no date, path or host is in the tex
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,8 @@ from toolchain.core import Core
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
 from toolchain.export.c.code import Activation, Call, LayerCode, Place
 from toolchain.export.c.constants import ConstantPool, Definition
-from toolchain.export.c.kernel_table import Choice, choose_kernel
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.kernel_table import KERNELS, Choice, choose_kernel
 from toolchain.export.c.names import Names, names_of
 from toolchain.export.templates import render
 from toolchain.graph.cost import macs
@@ -109,13 +110,16 @@ class ModelView:
         return tuple(d for layer in self.layers for d in layer.definitions if d.shared)
 
 
-def c_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> CModel:
-    """The C of `graph` for `core`. remake: the command that makes it again, for the heads of the files.
+def c_sources(graph: Graph, core: Core, *, remake: str = REMAKE, table: Sequence[Kernel] = KERNELS) -> CModel:
+    """The C of `graph` for `core`.
+
+    remake: the command that makes it again, for the heads of the files. table: kernels to choose from, the first that
+    takes an operator gets it.
 
     Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit.
     """
     names = names_of(graph)
-    choices = {op.name: choose_kernel(graph, op, core) for op in graph.operators}
+    choices = {op.name: choose_kernel(graph, op, core, table) for op in graph.operators}
     plan = _checked_plan(graph, core, choices)
     pool = ConstantPool(graph.name)
     layers, views = [], []

@@ -5,6 +5,7 @@ To add a kernel: its C file in firmware_templates/kernels/, its prototype in sb_
 module of its operators), before the rows that it is better than. tests/kernels/ loops over this table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolchain.core import Core
@@ -31,10 +32,10 @@ class Choice:
     passed_over: tuple[tuple[str, str], ...]
 
 
-def choose_kernel(graph: Graph, op: Operator, core: Core) -> Choice:
+def choose_kernel(graph: Graph, op: Operator, core: Core, table: Sequence[Kernel] = KERNELS) -> Choice:
     """The first kernel of the table that takes `op` on `core`. Raises ModelError where none does."""
     passed_over: list[tuple[str, str]] = []
-    for kernel in KERNELS:
+    for kernel in table:
         if isinstance(op, kernel.operator):
             reason = kernel.refuses(graph, op, core)
             if reason is None:
