@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The generated C in a firmware on an emulated board: compiled for the core, linked for its memories, run in QEMU.
+
+Exact at every layer, with the kernels that the board's core gets. Layers come from a second firmware that also
+writes what each layer gave (device/emulated.py).
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.boards import Board
+from toolchain.device.emulated import EmulatedModel, emulator_version
+from toolchain.verify.judge import EXACT, Batch, Duty, Subject
+
+
+class EmulatedJudge:
+    """One board. Named by its id and core."""
+
+    duty: Duty = EXACT
+
+    def __init__(self, subject: Subject, board: Board) -> None:
+        self._subject = subject
+        self._board = board
+
+    @property
+    def name(self) -> str:
+        """Such as `mps2-an386, cortex-m4`."""
+        return f"{self._board.id}, {self._board.core.name}"
+
+    @property
+    def version(self) -> str:
+        """Emulator and compiler."""
+        return emulator_version()
+
+    def unavailable(self) -> str | None:
+        """A board is asked because someone named it: what is missing then is a failure, not an excuse."""
+        return None
+
+    def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Outputs int8 [N, *shape]. Raises ToolError, BoardError or ModelError as EmulatedModel does."""
+        return self._model.run(inputs)
+
+    def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Every operator's output, int8 [N, *shape]."""
+        graph = self._subject.graph
+        traced = [
+            self._model.layers({name: inputs[name][index] for name in graph.inputs})
+            for index in range(len(inputs[graph.inputs[0]]))
+        ]
+        return {op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(graph.operators)}
+
+    @cached_property
+    def _model(self) -> EmulatedModel:
+        return EmulatedModel(self._subject.graph, self._board)
