@@ -118,7 +118,7 @@ def test_outside_the_space_of_peter2020_is_an_error(changes: dict[str, object], 
 
 
 def test_a_misspelt_name_is_told_the_nearest() -> None:
-    with pytest.raises(ModelError, match="Did you mean pless_sweep_wm0.75_5, "):
+    with pytest.raises(ModelError, match=r"Did you mean pless_sweep_wm0\.75_5, "):
         load_arch("pless_sweep_wm0.7_5")
 
 

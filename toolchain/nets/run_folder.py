@@ -42,6 +42,11 @@ class RunFolder:
         return self.path / "checkpoint.pt"
 
     @property
+    def arch(self) -> Path:
+        """The architecture."""
+        return self.path / "arch.toml"
+
+    @property
     def log(self) -> Path:
         """One JSON object an epoch."""
         return self.path / "log.jsonl"

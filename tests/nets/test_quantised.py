@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Folding, grids and ranges of the quantised network."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from tests.nets.networks import lived_in, measured, random_features, small_mbc, tiny_ds_cnn
+from toolchain.arch import ArchSpec
+from toolchain.arch.layer import Activation
+from toolchain.errors import ModelError
+from toolchain.nets.modules import FloatNetwork, Window, convolve
+from toolchain.nets.quantised import QuantisedNetwork, fold_batch_norm
+from toolchain.nets.quantisers import ActivationGrid, MidTread, channel_scales, quantise_weight, weight_grid
+
+ARCHS = [tiny_ds_cnn(), small_mbc(), tiny_ds_cnn(frames=13, coefficients=3)]
+
+
+@pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: f"{arch.name}-{arch.frames}")
+def test_folded_weights_compute_what_batch_norm_computes(arch: ArchSpec) -> None:
+    network = lived_in(arch)
+    values = {"input": random_features(arch, 5)}
+    for layer in network.layers:
+        unit = network.units[layer.name]
+        inputs = [values[name] for name in layer.reads]
+        with torch.no_grad():
+            values[layer.name] = unit(*inputs)
+            if not isinstance(unit, Window):
+                continue
+            weight, bias = fold_batch_norm(unit)
+            sums = convolve(inputs[0].double(), unit.layer, weight.double(), bias.double())
+            norm = copy.deepcopy(unit.norm).double()
+            normed = norm(convolve(inputs[0].double(), unit.layer, unit.conv.weight.double(), None))
+        # Rounding the folded weights to float32 once is the only difference: a few parts in 10^7 of the sums.
+        assert torch.allclose(sums, normed, rtol=0, atol=2e-6 * float(normed.abs().max())), layer.name
+
+
+@pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: f"{arch.name}-{arch.frames}")
+def test_quantised_network_stays_near_the_float_one(arch: ArchSpec) -> None:
+    network = lived_in(arch)
+    quantised = measured(network)
+    x = random_features(arch, 50)
+    with torch.no_grad():
+        wanted, found = network(x), quantised(x)
+    steps = (wanted - found).abs().max() / quantised.grids["classifier"].scale
+    assert steps < 16, f"{float(steps):.1f} steps of the output's grid"
+    assert (wanted.argmax(1) == found.argmax(1)).float().mean() > 0.8
+
+
+def test_training_moves_a_quantised_network_but_not_its_source() -> None:
+    network = lived_in(tiny_ds_cnn())
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    quantised = measured(network)
+    quantised.train()
+    logits = quantised(random_features(network.arch, 8))
+    F.cross_entropy(logits, torch.arange(8)).backward()
+    for name, parameter in quantised.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+        assert float(parameter.grad.abs().sum()) > 0, name
+    with torch.no_grad():
+        for parameter in quantised.parameters():
+            parameter -= 0.1 * parameter.grad  # type: ignore[operator]
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_integers_are_what_the_forward_pass_uses() -> None:
+    quantised = measured(lived_in(small_mbc()))
+    integers = quantised.integers()
+    previous = {"input": integers.input_scale}
+    for found in integers.layers:
+        previous[found.layer.name] = found.scale
+        assert -128 <= found.zero_point <= 127
+        if found.weights is None:
+            continue
+        w = found.weights
+        assert np.array_equal(w.bias_scales, np.float32(previous[found.layer.input]) * w.scales)
+        assert np.abs(w.weights.astype(int)).max() <= 127
+        weighted = quantised.weighted[found.layer.name]
+        used = quantise_weight(MidTread(8), weighted.weight, torch.from_numpy(w.scales)).detach().numpy()
+        per_channel = w.scales.reshape(-1, *[1] * (used.ndim - 1))
+        assert np.array_equal(used, w.weights.astype(np.float32) * per_channel)
+
+
+@pytest.mark.parametrize("activation", [Activation.RELU, Activation.RELU6])
+def test_the_grid_of_a_relu_is_the_relu(activation: Activation) -> None:
+    grid = ActivationGrid(activation)
+    x = torch.linspace(-9, 9, 1001)
+    grid.observe(x)
+    assert int(grid.zero_point) == -128
+    found = grid(x)
+    wanted = F.relu6(x) if activation is Activation.RELU6 else F.relu(x)
+    assert float((found - wanted).abs().max()) <= float(grid.scale) / 2 * 1.0001
+    assert float(grid.scale) * 255 == pytest.approx(6.0 if activation is Activation.RELU6 else 9.0)
+
+
+def test_zero_is_on_every_grid() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        low, high = sorted(generator.normal(0, 3, 2))
+        grid = ActivationGrid(Activation.NONE)
+        grid.observe(torch.tensor([low, high], dtype=torch.float32))
+        assert float(grid(torch.zeros(1))) == 0.0
+        assert float(grid(torch.tensor([low]))) == pytest.approx(min(low, max(low, 0)), abs=float(grid.scale))
+
+
+def test_gradients_stop_where_a_value_is_clamped() -> None:
+    grid = ActivationGrid(Activation.NONE)
+    grid.observe(torch.tensor([-1.0, 1.0]))
+    x = torch.tensor([-2.0, -0.5, 0.0, 0.5, 2.0], requires_grad=True)
+    grid(x).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == [0, 1, 1, 1, 0]
+
+
+def test_ranges_move_only_while_observed() -> None:
+    quantised = measured(lived_in(tiny_ds_cnn()))
+    before = {name: value.clone() for name, value in quantised.named_buffers()}
+    quantised(random_features(quantised.arch, 8, seed=99))
+    assert all(torch.equal(value, before[name]) for name, value in quantised.named_buffers())
+    with quantised.observing():
+        quantised(100 * random_features(quantised.arch, 8, seed=99))
+    assert float(quantised.grids["stem"].scale) > float(before["grids.stem.scale"])
+
+
+def test_weights_fill_their_grid_channel_by_channel() -> None:
+    weight = (
+        torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0))
+        * torch.logspace(-3, 3, 6)[:, None, None, None]
+    )
+    grid = MidTread(8)
+    integers = grid.integers(weight, grid.scales(weight))
+    assert integers.abs().flatten(1).amax(1).tolist() == [127] * 6
+    error = (quantise_weight(grid, weight, grid.scales(weight)) - weight).abs().flatten(1).amax(1)
+    assert bool((error <= grid.scales(weight) * 0.5001).all())
+
+
+def test_a_dead_channel_keeps_its_bias() -> None:
+    """All weights of the channel are 0: its scale must come from the bias, which int32 has to hold."""
+    network = lived_in(tiny_ds_cnn())
+    stem = network.units["stem"]
+    assert isinstance(stem, Window)
+    with torch.no_grad():
+        stem.conv.weight[3] = 0
+        stem.norm.running_mean[3] = 0  # type: ignore[index]
+        stem.norm.bias[3] = 1.5  # type: ignore[index]
+    integers = measured(network).integers().layers[0].weights
+    assert integers is not None
+    assert not integers.weights[3].any()
+    assert float(integers.bias[3] * np.float64(integers.bias_scales[3])) == pytest.approx(1.5, rel=1e-6)
+    assert np.abs(integers.bias.astype(np.int64)).max() <= 1 << 29
+
+
+def test_scales_stay_normal_numbers() -> None:
+    scales = channel_scales(MidTread(8), torch.zeros(2, 3), torch.zeros(2), torch.tensor(2.0**-40))
+    assert bool((scales * 2.0**-40 >= torch.finfo(torch.float32).tiny).all())
+
+
+@pytest.mark.parametrize("bits", [0, 1, 4, 7, 9, 32])
+def test_other_widths_are_refused(bits: int) -> None:
+    with pytest.raises(ModelError, match=f"weights of {bits} bits cannot be trained"):
+        weight_grid(bits)
+    with pytest.raises(ModelError):
+        QuantisedNetwork(FloatNetwork(tiny_ds_cnn()), weight_bits=bits)

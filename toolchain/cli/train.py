@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`subbyte train`: from an architecture and a corpus to a run folder with the quantised network."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolchain.arch.library import load_arch
+from toolchain.nets.config import TrainConfig
+from toolchain.nets.run_folder import RunFolder, RunRecord
+from toolchain.nets.train import train_run
+from toolchain.report.console import print_json, print_table
+from toolchain.report.table import Column, Row, Table
+
+HELP = """Train a network: float, then with every value on its integer grid, and write it as ONNX.
+
+ARCH is the name of a built-in network (`subbyte count --list`) or a .toml file. The features are computed by the
+device's own fixed-point C code, anew for each epoch on freshly augmented audio.
+
+A run that was stopped, killed or crashed goes on where its last finished epoch ended: give the same command again.
+On the CPU its weights are then those of the run that was never stopped, to the bit.
+
+Examples:
+
+\b
+  subbyte train DS-CNN-S --data speech_commands -o runs/s
+  subbyte train pless_sweep_mfcc20_4 --data speech_commands -o runs/p --epochs 60 --seed 3
+  subbyte train DS-CNN-S --data speech_commands -o runs/s20 --coefficients 20
+  subbyte train my_network.toml --data speech_commands -o runs/mine --features peter2020
+
+The run folder: run.json (what was asked and found), model.onnx, arch.toml, checkpoint.pt, log.jsonl, tensorboard/.
+"""
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help=HELP)
+def train(
+    arch: Annotated[str, typer.Argument(metavar="ARCH", help="Name of a built-in network, or a .toml file.")],
+    data: Annotated[Path, typer.Option(help="Folder of the corpus, in the layout of Speech Commands.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write, or to go on with.")],
+    epochs: Annotated[int, typer.Option(help="Epochs in float.")] = TrainConfig.epochs,
+    qat_epochs: Annotated[int, typer.Option(help="Epochs on the integer grid after them.")] = TrainConfig.qat_epochs,
+    batch: Annotated[int, typer.Option(help="Clips a step.")] = TrainConfig.batch,
+    seed: Annotated[int, typer.Option(help="Of first weights, order and augmentation.")] = TrainConfig.seed,
+    data_seed: Annotated[
+        int, typer.Option(help="Of the words drawn as unknown; one for all seeds.")
+    ] = TrainConfig.data_seed,
+    features: Annotated[
+        str | None, typer.Option(help="hello_edge, peter2020, log_mel or bc_resnet; the network's usual without.")
+    ] = None,
+    coefficients: Annotated[
+        int | None, typer.Option(help="Features a frame, in place of the architecture's own number.")
+    ] = None,
+    weight_bits: Annotated[int, typer.Option(help="Bits a weight.")] = TrainConfig.weight_bits,
+    lr: Annotated[float, typer.Option(help="Largest learning rate in float (SGD).")] = TrainConfig.lr,
+    qat_lr: Annotated[float, typer.Option(help="Largest learning rate on the grid.")] = TrainConfig.qat_lr,
+    weight_decay: Annotated[float, typer.Option(help="Of weights, in float.")] = TrainConfig.weight_decay,
+    label_smoothing: Annotated[float, typer.Option(help="0 is none.")] = TrainConfig.label_smoothing,
+    threads: Annotated[int | None, typer.Option(help="Of torch; all cores without. Part of the run.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
+    resume: Annotated[bool, typer.Option("--resume", help="Insist that there is a run to go on with.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="What run.json says, on standard output.")] = False,
+) -> None:
+    """See HELP."""
+    spec = load_arch(arch)
+    if coefficients is not None:
+        spec = replace(spec, coefficients=coefficients)
+    config = TrainConfig(
+        arch=spec,
+        data=data,
+        features=features or spec.usual_features,
+        epochs=epochs,
+        qat_epochs=qat_epochs,
+        batch=batch,
+        seed=seed,
+        data_seed=data_seed,
+        lr=lr,
+        qat_lr=qat_lr,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        weight_bits=weight_bits,
+        threads=threads,
+        device=device,
+    )
+    record = train_run(config, out, resume=resume)
+    if as_json:
+        print_json(asdict(record))
+    else:
+        print_table(_table(record, RunFolder(out)))
+
+
+def _table(record: RunRecord, folder: RunFolder) -> Table:
+    rows = tuple(
+        Row((number["name"], number["value"], number["unit"], number["how"], number["what"]))
+        for number in record.numbers
+    )
+    columns = (
+        Column("figure", text=True),
+        Column("value"),
+        Column("unit", text=True),
+        Column("how", text=True),
+        Column("what", text=True),
+    )
+    return Table(
+        f"{folder.path}: {record.arch['name']}",
+        columns,
+        rows,
+        (record.data["comparability"], f"Network: {folder.model}"),
+    )

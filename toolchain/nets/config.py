@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TrainConfig: everything that decides which weights come out of a training, as plain data."""
+
+import math
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from toolchain.arch.spec import ArchSpec
+from toolchain.errors import ModelError
+from toolchain.frontend.named import named_spec
+from toolchain.frontend.spec import FeatureSpec
+from toolchain.nets.quantisers import weight_grid
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What `subbyte train` was asked.
+
+    data: folder of the corpus; its hash, not its place, decides whether a run can go on.
+    features: name of a set-up, without the number of coefficients, which is the architecture's.
+    seed: of first weights, order of clips and augmentation. data_seed: of what the corpus draws (unknown words), apart
+    from it so that runs of several seeds are tested on the same clips.
+    epochs, qat_epochs: in float, then with every value on its integer grid.
+    lr, qat_lr: largest learning rates of the two stages, each with warm-up and cosine decay to 0.
+    threads: of torch; part of the configuration because sums in another order round differently. None: those of the
+    run's first start, and then all cores.
+    device: `cpu`, `cuda`, or `auto` for a GPU if there is one. Only the CPU repeats to the bit.
+
+    Raises ModelError where a value is out of range.
+    """
+
+    arch: ArchSpec
+    data: Path
+    features: str
+    epochs: int = 30
+    qat_epochs: int = 5
+    batch: int = 100
+    seed: int = 0
+    data_seed: int = 0
+    lr: float = 0.1
+    qat_lr: float = 0.001
+    weight_decay: float = 4e-5
+    label_smoothing: float = 0.1
+    weight_bits: int = 8
+    threads: int | None = None
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        _within("epochs", self.epochs, 1, 100_000)
+        _within("qat-epochs", self.qat_epochs, 0, 100_000)
+        _within("batch", self.batch, 2, 65_536)
+        _within("seed", self.seed, 0, 2**32 - 1)
+        _within("data-seed", self.data_seed, 0, 2**32 - 1)
+        _within("threads", self.threads or 1, 1, 1024)
+        if self.device not in DEVICES:
+            raise ModelError(f"--device {self.device!r} is not one of {', '.join(DEVICES)}")
+        for name, value, high in (
+            ("lr", self.lr, 100.0),
+            ("qat-lr", self.qat_lr, 100.0),
+            ("weight-decay", self.weight_decay, 1.0),
+            ("label-smoothing", self.label_smoothing, 0.99),
+        ):
+            if not math.isfinite(value):
+                raise ModelError(f"--{name} {value} is no finite number")
+            _within(name, value, 0.0, high)
+        weight_grid(self.weight_bits)
+        shape = self.feature_spec.shape
+        if shape != (self.arch.frames, self.arch.coefficients):
+            raise ModelError(
+                f"features {self.features} give {shape[0]} frames x {shape[1]} values, but {self.arch.name} takes "
+                f"{self.arch.frames} x {self.arch.coefficients}: choose other --features or another architecture"
+            )
+
+    @property
+    def feature_spec(self) -> FeatureSpec:
+        """The front end that this configuration names. Raises SubbyteError for an unknown name."""
+        return named_spec(f"{self.features}-{self.arch.coefficients}")
+
+    @property
+    def total_epochs(self) -> int:
+        """Of both stages."""
+        return self.epochs + self.qat_epochs
+
+    def to_dict(self) -> dict[str, Any]:
+        """The values that decide the weights; not the architecture, which stands beside it, nor the data's place."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("arch", "data")}
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ModelError(f"--{name} is {value}, must be {low}..{high}")

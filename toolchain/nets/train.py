@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""train_run: from a configuration to a run folder. Decides what happens in which order; the state is in session.py.
+
+    float epochs ──best──> fold batch norm, measure activation ranges ──> quantised epochs ──best──> model.onnx
+
+After every epoch the whole state is written to checkpoint.pt. Whatever kills the process, the next one reads the last
+checkpoint and computes exactly what would have come: each epoch's order, augmentation and learning rates follow from
+(seed, epoch) alone, and torch runs with the number of threads of the run's first start.
+
+Which weights are kept: of each stage the epoch of highest validation accuracy (of equals, of lowest loss). The test
+part is looked at once, at the very end, for the kept float and the kept quantised weights.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toolchain import __version__
+from toolchain.arch.counting import count_arch
+from toolchain.arch.library import save_arch
+from toolchain.data.corpus import Corpus, load_corpus
+from toolchain.errors import ModelError
+from toolchain.files import write_bytes
+from toolchain.graph.counting import Rule
+from toolchain.measure import How, Measure
+from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
+from toolchain.nets.config import TrainConfig
+from toolchain.nets.feed import Feed
+from toolchain.nets.onnx_out import onnx_bytes
+from toolchain.nets.progress import TrainingProgress
+from toolchain.nets.run_folder import RunFolder, RunRecord, load_record, save_record
+from toolchain.nets.run_log import RunLog
+from toolchain.nets.session import Session
+from toolchain.nets.stages import evaluate
+
+
+def train_run(
+    config: TrainConfig, out: Path, *, resume: bool = False, progress: TrainingProgress | None = None
+) -> RunRecord:
+    """Train, or go on with the training that stands in `out`, to the end; returns what run.json then says.
+
+    A folder that holds a run of the same configuration is gone on with, whether `resume` or not; `resume` only insists
+    that there is one. Raises ModelError: the folder holds another run or other files, its checkpoint is damaged,
+    nothing to resume; DataError from the corpus.
+    """
+    folder = RunFolder(out)
+    before = _record_before(folder, resume)
+    config = _settled(config, before)
+    if before is not None:
+        _check_same(before, config, folder)
+        if before.status == "complete":
+            return before
+    device = _prepare_torch(config)
+    with progress or TrainingProgress() as shown:
+        corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.loading)
+        _check_classes(config, corpus)
+        with Feed(corpus, config.feature_spec, config.seed, config.total_epochs, device) as feed:
+            record = _record(config, feed, "training")
+            if before is not None:
+                _check_same_data(before, record, folder)
+            save_record(record, folder)
+            save_arch(config.arch, folder.arch)
+            session = Session(config, feed, device)
+            digest = _digest(record)
+            if folder.checkpoint.exists():
+                _restore(session, folder, digest)
+                shown.say(f"going on after epoch {session.epochs_done} of {config.total_epochs}")
+            _train(session, config, folder, digest, shown)
+            return _finish(session, config, feed, record, folder)
+
+
+def _record_before(folder: RunFolder, resume: bool) -> RunRecord | None:
+    """run.json of an earlier start, if there is one."""
+    if folder.record.exists():
+        return load_record(folder.path)
+    if resume:
+        raise ModelError(f"{folder.path}: nothing to resume: there is no run.json")
+    if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
+        raise ModelError(f"{folder.path}: exists and is no run folder; choose another with -o")
+    return None
+
+
+def _settled(config: TrainConfig, before: RunRecord | None) -> TrainConfig:
+    """`config` with threads and device decided: as the run began, else all cores and a GPU if there is one."""
+    recorded = before.config if before else {}
+    device = config.device
+    if device == "auto":
+        device = recorded.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("device cuda: torch finds no GPU here (a run that began on one can only go on there)")
+    threads = config.threads or recorded.get("threads") or len(os.sched_getaffinity(0))
+    return replace(config, threads=threads, device=device)
+
+
+def _check_same(before: RunRecord, config: TrainConfig, folder: RunFolder) -> None:
+    """Refuse a folder whose run was asked otherwise."""
+    differing = _differing(before.config, config.to_dict()) + _differing(before.arch, config.arch.to_dict(), "arch.")
+    if differing:
+        raise ModelError(
+            f"{folder.path}: holds a run of another configuration ({'; '.join(differing)}); "
+            f"choose another folder with -o, or ask for the same again"
+        )
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    names = [name for name in {**new, **old} if old.get(name) != new.get(name)]
+    return [f"{prefix}{name}: {old.get(name)!r} there, {new.get(name)!r} now" for name in names]
+
+
+def _check_classes(config: TrainConfig, corpus: Corpus) -> None:
+    if config.arch.classes != len(corpus.labels):
+        raise ModelError(
+            f"architecture {config.arch.name} has {config.arch.classes} classes, the corpus has "
+            f"{len(corpus.labels)}: {', '.join(corpus.labels)}"
+        )
+
+
+def _check_same_data(before: RunRecord, now: RunRecord, folder: RunFolder) -> None:
+    """Refuse to go on with other audio, or with a front end that has changed."""
+    for name in ("data", "labels", "feature_spec", "normalisation"):
+        if getattr(before, name) != getattr(now, name):
+            raise ModelError(
+                f"{folder.path}: its run began with other data ({name} differs); give the same --data, "
+                f"or choose another folder with -o"
+            )
+
+
+def _prepare_torch(config: TrainConfig) -> torch.device:
+    assert config.threads is not None  # _settled
+    torch.set_num_threads(config.threads)
+    torch.use_deterministic_algorithms(config.device == "cpu")
+    return torch.device(config.device)
+
+
+def _record(config: TrainConfig, feed: Feed, status: str) -> RunRecord:
+    return RunRecord(
+        status=status,
+        config=config.to_dict(),
+        arch=config.arch.to_dict(),
+        feature_spec=feed.spec.to_dict(),
+        normalisation=feed.normalisation.to_dict(),
+        labels=feed.labels,
+        data=feed.describe(),
+        environment={"subbyte": __version__, "torch": torch.__version__},
+    )
+
+
+def _digest(record: RunRecord) -> str:
+    """Hash of everything that decides the weights, but for versions of the software."""
+    parts = [record.config, record.arch, record.feature_spec, record.normalisation, record.data]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _restore(session: Session, folder: RunFolder, digest: str) -> None:
+    checkpoint = load_checkpoint(folder.checkpoint)
+    if checkpoint.digest != digest:
+        raise ModelError(f"{folder.checkpoint}: belongs to another run than the run.json beside it")
+    try:
+        session.restore(checkpoint)
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ModelError(f"{folder.checkpoint}: does not fit the run's network; it is damaged") from error
+
+
+def _train(session: Session, config: TrainConfig, folder: RunFolder, digest: str, shown: TrainingProgress) -> None:
+    """All epochs that are left."""
+    steps = session.steps_per_epoch
+    shown.begin(config.total_epochs * steps, session.epochs_done * steps)
+    log = RunLog(folder, session.history)
+    while session.epochs_done < config.total_epochs:
+        shown.epoch(f"epoch {session.epochs_done + 1}/{config.total_epochs}")
+        row = session.run_epoch(shown.step)
+        save_checkpoint(session.checkpoint(digest), folder.checkpoint)
+        log.append(row)
+        shown.epoch_done(row)
+
+
+def _finish(session: Session, config: TrainConfig, feed: Feed, record: RunRecord, folder: RunFolder) -> RunRecord:
+    """Write the network, look at the test part, and say so in run.json, in this order."""
+    (float_network, float_best), (quantised, quantised_best) = session.best_networks()
+    metadata = {
+        "labels": json.dumps(list(record.labels)),
+        "feature_spec": json.dumps(record.feature_spec),
+        "normalisation": json.dumps(record.normalisation),
+    }
+    write_bytes(folder.model, onnx_bytes(quantised.integers(), metadata))
+    float_test, quantised_test = evaluate(float_network, feed.test), evaluate(quantised, feed.test)
+    counted = count_arch(config.arch, Rule.MACS)
+    tested = f"of {float_test.n} test clips"
+    numbers = [
+        _number("float_validation_accuracy", float_best.accuracy, "1", f"best epoch: {float_best.epoch}"),
+        _number("float_test_accuracy", float_test.accuracy, "1", f"{float_test.correct} {tested}, float weights"),
+        _number("int8_validation_accuracy", quantised_best.accuracy, "1", f"best epoch: {quantised_best.epoch}"),
+        _number("int8_test_accuracy", quantised_test.accuracy, "1", f"{quantised_test.correct} {tested}, simulated"),
+        _number("training_s", round(sum(row["seconds"] for row in session.history), 1), "s", "all epochs"),
+        _number("macs", counted.macs, "MAC", "rule macs", How.ESTIMATED),
+        _number("parameters", counted.parameters, "1", "batch norm folded", How.ESTIMATED),
+    ]
+    complete = replace(record, status="complete", numbers=tuple(numbers))
+    save_record(complete, folder)
+    return complete
+
+
+def _number(name: str, value: float | int, unit: str, what: str, how: How = How.MEASURED) -> dict[str, Any]:
+    return asdict(Measure(name, value, unit, how)) | {"what": what}
