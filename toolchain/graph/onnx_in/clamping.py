@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 
 from toolchain.errors import ModelError
+from toolchain.graph.onnx_in.builder import Tap
 from toolchain.graph.onnx_in.context import Context, must_move
 from toolchain.graph.onnx_in.naming import layer_name
 from toolchain.graph.onnx_in.node import Node
@@ -63,7 +64,8 @@ def _bounded(node: Node, context: Context, low: float, high: float) -> Value:
 
 
 def _bounded_integers(node: Node, context: Context, value: Integers, low: float, high: float) -> Integers:
-    top = int(np.clip(high - value.offset, -128, 127))
-    bottom = min(int(np.clip(low - value.offset, -128, 127)), top)
+    top = int(np.clip(high - value.type.offset, -128, 127))
+    bottom = min(int(np.clip(low - value.type.offset, -128, 127)), top)
     tensor = context.builder.clamped(value.tensor, layer_name(node.name, "clamp"), Clamp(bottom, top))
-    return Integers(tensor, value.layout, value.quantisation, value.offset)
+    context.builder.taps.setdefault(tensor, Tap(node.outputs[0], value.layout, value.type.offset))
+    return Integers(tensor, value.layout, value.quantisation, value.type)

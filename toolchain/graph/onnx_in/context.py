@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.builder import Builder, Tap
+from toolchain.graph.onnx_in.grid_recovery import recovered
 from toolchain.graph.onnx_in.layout import Layout, LayoutError
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.values import (
@@ -119,16 +120,20 @@ class Context:
             raise ModelError(f"{node}: {what} must be one number")
         return float(array.reshape(()).astype(np.float64))
 
-    def weights(self, node: Node, index: int) -> QuantisedConstant:
-        """Weights: a constant behind DequantizeLinear."""
+    def weights(self, node: Node, index: int, out_axis: int) -> QuantisedConstant:
+        """Weights: a constant behind DequantizeLinear, or a float one that lies on a grid for each output channel."""
         value = self.value(node, index, "weights")
         if isinstance(value, QuantisedConstant):
             return value
         name = node.input(index)
         if isinstance(value, Constant):
-            raise ModelError(
-                f"{node}: its weights {name} are float: a QuantizeLinear/DequantizeLinear pair is missing on them"
-            )
+            real = finite(node, value.array, f"weights ({name})")
+            on_grid = recovered(real, out_axis) if out_axis < real.ndim and real.size else None
+            if on_grid is None:
+                raise ModelError(
+                    f"{node}: its weights {name} are float: a QuantizeLinear/DequantizeLinear pair is missing on them"
+                )
+            return QuantisedConstant(*on_grid, bits=8)
         raise ModelError(f"{node}: its weights {name} are computed at run time; only constant weights are supported")
 
     def source(self, node: Node, index: int) -> Source:

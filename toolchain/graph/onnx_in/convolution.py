@@ -22,7 +22,7 @@ def conv(node: Node, context: Context) -> Value:
     layout = channels_last(node, source.layout)
     image = image_shape(layout)
     rank = len(layout.axes)
-    constant = context.weights(node, 1)
+    constant = context.weights(node, 1, out_axis=0)
     shape = constant.integers.shape
     if len(shape) != rank or min(shape) < 1:
         raise ModelError(f"{node}: weights {list(shape)} do not fit an input of shape {list(layout.shape)}")

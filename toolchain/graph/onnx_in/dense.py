@@ -20,17 +20,15 @@ from toolchain.graph.onnx_in.weights import Weights, bias_of, layer_weights
 
 def matmul(node: Node, context: Context) -> Value:
     """MatMul."""
-    constant = _dense_weights(node, context)
-    weights = layer_weights(node, constant, out_axis=1).transposed((1, 0))
+    weights = layer_weights(node, _dense_weights(node, context, 1), out_axis=1).transposed((1, 0))
     return _dense(node, context.activation(node, 0), weights)
 
 
 def gemm(node: Node, context: Context) -> Value:
     """Gemm."""
-    constant = _dense_weights(node, context)
-    transposed = bool(node.integer("transB", 0))
-    weights = layer_weights(node, constant, out_axis=0 if transposed else 1)
-    if not transposed:
+    out_axis = 0 if node.integer("transB", 0) else 1
+    weights = layer_weights(node, _dense_weights(node, context, out_axis), out_axis)
+    if out_axis == 1:
         weights = weights.transposed((1, 0))
     source = context.activation(node, 0)
     if len(source.layout.axes) != 2:
@@ -44,11 +42,11 @@ def gemm(node: Node, context: Context) -> Value:
     return _dense(node, source, weights.with_bias(None if bias is None else bias * node.number("beta", 1.0)))
 
 
-def _dense_weights(node: Node, context: Context) -> QuantisedConstant:
+def _dense_weights(node: Node, context: Context, out_axis: int) -> QuantisedConstant:
     """The second input, which must be a constant matrix."""
     if isinstance(context.value(node, 0), QuantisedConstant):
         raise ModelError(f"{node}: constant weights on the left of an activation; write it as activation times weights")
-    constant = context.weights(node, 1)
+    constant = context.weights(node, 1, out_axis)
     if constant.integers.ndim != 2 or min(constant.integers.shape) < 1:
         raise ModelError(f"{node}: weights must be a matrix, not {list(constant.integers.shape)}")
     return constant

@@ -130,6 +130,6 @@ def _check_border(node: Node, context: Context) -> None:
     given = context.scalar(node, 2, "the border's value")
     border = node.number("value", 0.0) if given is None else given
     value = context.value(node, 0)
-    wanted = value.quantisation.zero_point + value.offset if isinstance(value, Integers) else 0
+    wanted = value.quantisation.zero_point + value.type.offset if isinstance(value, Integers) else 0
     if border != wanted:
         raise ModelError(f"{node}: a border of {border:g}; supported is {wanted}, which stands for 0")

@@ -55,8 +55,10 @@ def layer_name(node_name: str, op: str) -> str:
     >>> layer_name("/layer1/layer1.0/conv1/Conv", "Conv"), layer_name("", "Gemm")
     ('layer1_0_conv1', 'gemm')
     """
-    parts = [part for part in re.sub(r"__\d+$", "", node_name).split("/") if part and part not in _PREFIXES]
-    while len(parts) > 1 and re.sub(r"(_\d+)?(_quant)?$", "", parts[-1]).lower() in _GENERIC:
+    first = node_name.split(";")[0]  # TFLite joins the names of what it fuses
+    whole = re.sub(r"(__\d+|_prequant|_quant)+$", "", first).removeprefix("node_")
+    parts = [part for part in whole.split("/") if part and part not in _PREFIXES]
+    while len(parts) > 1 and re.sub(r"_\d+$", "", parts[-1]).lower() in _GENERIC:
         parts.pop()
     kept = [
         part

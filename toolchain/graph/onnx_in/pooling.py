@@ -54,7 +54,8 @@ def average_pool(node: Node, context: Context) -> Value:
 def global_average_pool(node: Node, context: Context) -> Value:
     """GlobalAveragePool."""
     source = context.activation(node, 0)
-    image = image_shape(channels_last(node, source.layout))
+    channels_last(node, source.layout)
+    image = _whole_image(context, source, source.layout.shape[1])
     layout = _result(source.layout, (1, 1, 1, image[3]))
     return Pending(GlobalAverage(source, image), layout, str(node), layer_name(node.name, "mean"))
 
@@ -86,15 +87,21 @@ def reduce_mean(node: Node, context: Context) -> Value:
     remaining = layout.without(reduced)
     remaining = remaining if not node.integer("keepdims", 1) else remaining.reshaped(kept)
     if outer == 1:
-        image = context.builder.tensors[source.tensor].shape
-        if len(image) != 4 or image[0] != 1 or image[3] != inner:
-            image = (1, middle, 1, inner)
-        return Pending(GlobalAverage(source, image), remaining, str(node), label)
+        recipe: GlobalAverage | Averages = GlobalAverage(source, _whole_image(context, source, inner))
+        return Pending(recipe, remaining, str(node), label)
     if inner == 1:
         raise ModelError(f"{node}: a mean over the channels, the innermost axis of memory, is not supported")
     image, window = (1, outer, middle, inner), Pair(1, middle)
     recipe = Averages(source, image, (1, outer, 1, inner), window, window, Padding())
     return Pending(recipe, remaining, str(node), label)
+
+
+def _whole_image(context: Context, source: Activation, channels: int) -> tuple[int, int, int, int]:
+    """[1, H, W, C] of a source whose H and W will be averaged: as it lies, else in one column."""
+    shape = context.builder.tensors[source.tensor].shape
+    if len(shape) == 4 and shape[0] == 1 and shape[3] == channels:
+        return (1, *shape[1:])
+    return (1, source.layout.n_elements // channels, 1, channels)
 
 
 def _pool_window(node: Node, source: Source) -> tuple[tuple[int, int, int, int], Window]:

@@ -15,11 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.builder import Tap
 from toolchain.graph.onnx_in.context import Context
+from toolchain.graph.onnx_in.integer_types import INT8, INTEGER_TYPES, UINT8, IntegerType
 from toolchain.graph.onnx_in.naming import layer_name
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.recipes import Same
@@ -36,33 +36,6 @@ from toolchain.graph.ops import Clamp
 from toolchain.graph.tensor import Quantisation
 
 Number = TypeVar("Number", np.float32, np.int64)
-
-
-@dataclass(frozen=True)
-class IntegerType:
-    """An ONNX integer type. container: numpy's. offset: its integer minus the Graph's, for an activation."""
-
-    name: str
-    container: str
-    bits: int
-    low: int
-    high: int
-    offset: int = 0
-
-
-INT8 = IntegerType("int8", "int8", 8, -128, 127)
-UINT8 = IntegerType("uint8", "uint8", 8, 0, 255, offset=128)
-INTEGER_TYPES = {
-    TensorProto.INT8: INT8,
-    TensorProto.UINT8: UINT8,
-    TensorProto.INT4: IntegerType("int4", "int8", 4, -8, 7),
-    TensorProto.UINT4: IntegerType("uint4", "uint8", 4, 0, 15),
-    TensorProto.INT2: IntegerType("int2", "int8", 2, -2, 1),
-    TensorProto.UINT2: IntegerType("uint2", "uint8", 2, 0, 3),
-    TensorProto.INT16: IntegerType("int16", "int16", 16, -(1 << 15), (1 << 15) - 1),
-    TensorProto.UINT16: IntegerType("uint16", "uint16", 16, 0, (1 << 16) - 1),
-    TensorProto.INT32: IntegerType("int32", "int32", 32, -(1 << 31), (1 << 31) - 1),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +106,7 @@ def quantize_linear(node: Node, context: Context) -> Value:
         case _:
             raise ModelError(f"{node}: quantises {node.input(0)}, which holds integers already")
     context.builder.taps.setdefault(tensor, Tap(node.outputs[0], value.layout, offset))
-    return Integers(tensor, value.layout, quantisation, offset)
+    return Integers(tensor, value.layout, quantisation, parameters.type)
 
 
 def dequantize_linear(node: Node, context: Context) -> Value:
@@ -146,12 +119,11 @@ def dequantize_linear(node: Node, context: Context) -> Value:
             integers = value.array.astype(np.int64) - zero_points
             return QuantisedConstant(integers, scales, value.bits or parameters.type.bits)
         case Integers():
-            quantisation = _parameters(node, context, given=_activation_type(value.offset)).activation(node)
+            quantisation = _parameters(node, context, given=value.type).activation(node)
             if quantisation != value.quantisation:
                 raise ModelError(
-                    f"{node}: reads {node.input(0)} with scale {quantisation.scale:g} and zero point "
-                    f"{quantisation.zero_point + value.offset}; it was quantised with {value.quantisation.scale:g} and "
-                    f"{value.quantisation.zero_point + value.offset}"
+                    f"{node}: reads {node.input(0)} as {_described(quantisation, value.type)}; it was quantised with "
+                    f"{_described(value.quantisation, value.type)}"
                 )
             return Activation(value.tensor, value.layout, quantisation)
         case ModelInput() if value.dtype in ("int8", "uint8") and value.gain == 1.0:
@@ -221,8 +193,8 @@ def _declared(node: Node) -> IntegerType | None:
     return INTEGER_TYPES[wanted]
 
 
-def _activation_type(offset: int) -> IntegerType:
-    return UINT8 if offset else INT8
+def _described(quantisation: Quantisation, kind: IntegerType) -> str:
+    return f"{kind.name} with scale {quantisation.scale:g} and zero point {quantisation.zero_point + kind.offset}"
 
 
 def _entered(node: Node, context: Context, value: ModelInput, quantisation: Quantisation, offset: int | None) -> str:

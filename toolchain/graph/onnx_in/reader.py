@@ -14,9 +14,9 @@ from pathlib import Path
 
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
+from toolchain.graph.names import identifier
 from toolchain.graph.onnx_in.builder import Tap
 from toolchain.graph.onnx_in.decoding import decoded
-from toolchain.graph.onnx_in.naming import identifier
 from toolchain.graph.onnx_in.node import Network
 from toolchain.graph.onnx_in.protobuf import load_proto
 from toolchain.graph.onnx_in.walk import walked
@@ -49,7 +49,7 @@ def read_onnx_model(path: Path) -> OnnxModel:
     try:
         network = decoded(model)
         _check_quantised(network)
-        raw = walked(network, identifier(path.stem, otherwise="model"))
+        raw = walked(network, identifier(path.stem))
         graph = run_passes(raw.graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.context import Context
+from toolchain.graph.onnx_in.integer_types import INTEGER_TYPES
 from toolchain.graph.onnx_in.layout import Layout, LayoutError
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.values import Constant, Integers, QuantisedConstant, Value
@@ -29,12 +30,14 @@ def same(node: Node, context: Context) -> Value:
 
 
 def cast(node: Node, context: Context) -> Value:
-    """Cast of an activation from one float type to another."""
+    """Cast from one float type to another, or of integers to the type that they have (PyTorch writes those)."""
     value = context.value(node, 0)
+    if isinstance(value, Integers):
+        if node.op == "Cast" and INTEGER_TYPES.get(node.integer("to", 0)) == value.type:
+            return value
+        raise ModelError(f"{node}: casts the integers {node.input(0)} to another type; use DequantizeLinear")
     if node.op == "Cast" and node.integer("to", 0) not in FLOAT_TYPES:
         raise ModelError(f"{node}: casts an activation to a type that is not float; use QuantizeLinear")
-    if isinstance(value, Integers):
-        raise ModelError(f"{node}: casts the integers {node.input(0)}; use DequantizeLinear")
     return value
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.graph.onnx_in.integer_types import IntegerType
 from toolchain.graph.onnx_in.layout import Layout
 from toolchain.graph.ops import Clamp
 from toolchain.graph.tensor import Quantisation
@@ -67,12 +68,12 @@ class ModelInput:
 
 @dataclass(frozen=True, eq=False)
 class Integers:
-    """The bytes of Graph tensor `tensor`. offset: ONNX's integer minus the Graph's (128 for uint8, else 0)."""
+    """The bytes of Graph tensor `tensor`. type: of the file's integers, which are the Graph's plus its offset."""
 
     tensor: str
     layout: Layout
     quantisation: Quantisation
-    offset: int
+    type: IntegerType
 
 
 @dataclass(frozen=True, eq=False)

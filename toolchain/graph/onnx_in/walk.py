@@ -133,8 +133,8 @@ def _as_integers(node: Node, context: Context, before: Integers, result: Pending
     if grid is None:
         raise ModelError(f"{node}: its inputs are integers on different grids")
     tensor = context.builder.settle(result, grid)
-    context.builder.taps.setdefault(tensor, Tap(node.outputs[0], result.layout, before.offset))
-    return Integers(tensor, result.layout, grid, before.offset)
+    context.builder.taps.setdefault(tensor, Tap(node.outputs[0], result.layout, before.type.offset))
+    return Integers(tensor, result.layout, grid, before.type)
 
 
 def _outputs(network: Network, context: Context) -> tuple[str, ...]:
@@ -144,18 +144,32 @@ def _outputs(network: Network, context: Context) -> tuple[str, ...]:
     for output in network.outputs:
         if output not in context.values:
             raise ModelError(f"output {output}: nothing writes it")
-        tensor = _output_tensor(output, context)
+        tensor, layout = _output_tensor(output, context)
         if tensor in builder.inputs:
             raise ModelError(f"output {output}: is an input, with nothing computed in between")
+        tensor = _as_the_file_counts(tensor, layout, builder)
         names.setdefault(tensor, output)
     return tuple(builder.rename_output(tensor, name) for tensor, name in names.items())
 
 
-def _output_tensor(output: str, context: Context) -> str:
+def _as_the_file_counts(tensor: str, layout: Layout, builder: Builder) -> str:
+    """`tensor` in the shape that the file gives it, unless that is one with the channels in front."""
+    rank = len(layout.axes)
+    channels_last = rank in CHANNELS_LAST and layout.lies_in(CHANNELS_LAST[rank])
+    if channels_last or not layout.lies_in(range(rank)):
+        return tensor
+    reshaped = builder.image(tensor, layout.shape)
+    if reshaped != tensor and tensor in builder.taps:
+        builder.taps[reshaped] = builder.taps[tensor]
+    return reshaped
+
+
+def _output_tensor(output: str, context: Context) -> tuple[str, Layout]:
+    """(tensor, how the output's axes lie in it)."""
     value = context.values[output]
     match value:
         case Activation() | Integers():
-            return value.tensor
+            return value.tensor, value.layout
         case Pending():
             if value.natural is None:
                 raise ModelError(
@@ -164,7 +178,7 @@ def _output_tensor(output: str, context: Context) -> str:
                 )
             tensor = context.builder.settle(value, value.natural)
             context.builder.taps.setdefault(tensor, Tap(output, value.layout, offset=None))
-            return tensor
+            return tensor, value.layout
         case ModelInput():
             raise ModelError(f"output {output}: is input {value.name} in float, with nothing computed in between")
         case _:

@@ -22,6 +22,10 @@ INT32_MAX = (1 << 31) - 1
 REFIT_TOLERANCE = 2.0**-10
 
 
+# How far (in steps of the output) a bias may be off on its grid before the grid is made finer, see `_refined`.
+BIAS_TOLERANCE = 1 / 8
+
+
 @dataclass(frozen=True, eq=False)
 class Weights:
     """integers: int64, `axis` is the output channel. scales: float64 [C]. bias: real numbers, float64 [C], or None."""
@@ -77,18 +81,38 @@ class Weights:
     def on_grid(self, input_scale: float, output_scale: float) -> tuple["Weights", NDArray[np.int64] | None]:
         """(weights with float32 scales, bias as int32 at input scale * weight scale), ready for the Graph.
 
-        The bias is rounded half to even. Raises ModelError naming the channel whose accumulator cannot be held in
-        32 bits.
+        The bias is rounded half to even. Narrow weights may come out wider (see `_refined`). Raises ModelError naming
+        the channel whose accumulator cannot be held in 32 bits.
         """
         scales = self.scales.astype(np.float32).astype(np.float64)
         if not np.all(np.isfinite(scales) & (scales > 0)):
             raise ModelError("a weight scale is not a finite number above 0 once the factors behind it are folded in")
-        weights = replace(self, scales=scales)
+        weights = replace(self, scales=scales)._refined(input_scale, output_scale)
         for channel in np.flatnonzero(weights._reach(input_scale) > INT32_MAX):
             weights = weights._refitted(int(channel), input_scale, output_scale)
         if weights.bias is None:
             return weights, None
         return weights, np.rint(weights.bias / (input_scale * weights.scales)).astype(np.int64)
+
+    def _refined(self, input_scale: float, output_scale: float) -> "Weights":
+        """The same numbers with weights times 2^k and scales by 2^-k, where the bias needs a finer grid.
+
+        A file may have a float bias beside weights of 2 or 4 bits. On the grid input scale * weight scale it can then
+        be off by whole steps of the output. k is the smallest that brings it within BIAS_TOLERANCE, as far as int8 has
+        room; a bias that lies on its grid already (int32 in the file) never moves.
+        """
+        if self.bias is None:
+            return self
+        room = max(127 // max(int(np.abs(self.integers).max(initial=1)), 1), 1).bit_length() - 1
+        for k in range(room + 1):
+            step = input_scale * self.scales * 0.5**k
+            error = np.abs(self.bias - np.rint(self.bias / step) * step).max(initial=0) / output_scale
+            if error <= BIAS_TOLERANCE:
+                break
+        if not k:
+            return self
+        integers = self.integers << k
+        return replace(self, integers=integers, scales=self.scales * 0.5**k, bits=max(self.bits, signed_bits(integers)))
 
     def _reach(self, input_scale: float) -> NDArray[np.float64]:
         """Per channel, the largest magnitude that bias plus products can have, in units of the accumulator."""
@@ -121,17 +145,27 @@ class Weights:
         return refitted
 
 
+def signed_bits(integers: NDArray[np.int64]) -> int:
+    """The smallest number of bits, in two's complement, that holds all of `integers`.
+
+    >>> signed_bits(np.array([-8, 7])), signed_bits(np.array([8]))
+    (4, 5)
+    """
+    low, high = int(integers.min(initial=0)), int(integers.max(initial=0))
+    return max((-low - 1).bit_length() if low < 0 else 0, high.bit_length()) + 1
+
+
 def layer_weights(node: Node, constant: QuantisedConstant, out_axis: int) -> Weights:
     """Weights of a layer, one scale per output channel, axes as in the file.
 
     Raises ModelError for asymmetric weights that do not fit int8, and for scales that vary within an output channel.
     """
     integers = constant.integers
-    low, high = int(integers.min(initial=0)), int(integers.max(initial=0))
-    bits = next((b for b in range(constant.bits, 9) if -(1 << (b - 1)) <= low and high < 1 << (b - 1)), None)
-    if bits is None:
+    bits = max(min(constant.bits, 8), signed_bits(integers))
+    if bits > 8:
         raise ModelError(
-            f"{node}: its weights are asymmetric: less their zero point they reach {low}..{high}, outside int8. "
+            f"{node}: its weights are asymmetric: less their zero point they reach {integers.min()}..{integers.max()}, "
+            "outside int8. "
             "Quantise weights symmetrically (int8 with zero point 0, or uint8 with zero point 128)"
         )
     rows = np.moveaxis(constant.scales, out_axis, 0).reshape(integers.shape[out_axis], -1)

@@ -10,7 +10,7 @@ as the only reader of an input   dropped: the input takes the new shape
 from dataclasses import replace
 
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import FullyConnected, Operator, Reshape
+from toolchain.graph.ops import FullyConnected, Mean, Operator, Reshape
 from toolchain.graph.passes.rewriting import with_operators, with_tensors
 
 
@@ -33,7 +33,7 @@ def drop_reshapes(graph: Graph) -> Graph:
             }
             op = with_tensors(op, same)
         operators.append(op)
-    return _with_reshaped_inputs(with_operators(graph, operators))
+    return _with_flat_means(_with_reshaped_inputs(with_operators(graph, operators)))
 
 
 def _same_shape(graph: Graph, first: str, second: str) -> bool:
@@ -54,3 +54,17 @@ def _with_reshaped_inputs(graph: Graph) -> Graph:
         operators = tuple(with_tensors(op, {output: name}) for op in graph.operators if op is not readers[0])
         graph = replace(graph, tensors=tensors, operators=operators)
     return graph
+
+
+def _with_flat_means(graph: Graph) -> Graph:
+    """Means that only a Reshape to [1, C] reads write [1, C]."""
+    operators = list(graph.operators)
+    for op in graph.operators:
+        readers = graph.consumers(op.output) if isinstance(op, Mean) else ()
+        if len(readers) != 1 or op.writes[0] in graph.outputs or not isinstance(readers[0], Reshape):
+            continue
+        output = readers[0].output
+        if graph.tensor(output).shape == (1, graph.tensor(op.writes[0]).shape[-1]):
+            operators[operators.index(op)] = with_tensors(op, {}, {op.writes[0]: output})
+            operators.remove(readers[0])
+    return with_operators(graph, operators)
