@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolchain.boards import Board, Memory
+from toolchain.boards import Board, Memory, MemoryKind
 from toolchain.device.linked import LinkedSizes, read_linked
 from toolchain.device.process import Finished, require_tool, run_tool
 from toolchain.device.stack import StackBound, stack_bound
@@ -28,6 +28,16 @@ _CALL_GRAPH = "EXTRA_CFLAGS=-fcallgraph-info=su"
 
 
 @dataclass(frozen=True)
+class Shortfall:
+    """What did not fit. figure: `flash_bytes` or `ram_bytes`. where: the memory, or `limits` of the board."""
+
+    figure: str
+    where: str
+    needed: int
+    allowed: int
+
+
+@dataclass(frozen=True)
 class Build:
     """A linked firmware. stack: how deep its calls can go, None where calls through pointers hide that."""
 
@@ -36,6 +46,20 @@ class Build:
     binary: Path
     sizes: LinkedSizes
     stack: StackBound | None
+
+
+class DoesNotFitError(BoardError):
+    """A firmware that is larger than its board; says by how much, for people and in `shortfalls`.
+
+    build: where it could be linked, because the board allows less than it has.
+    """
+
+    exit_code = 1
+
+    def __init__(self, text: str, shortfalls: tuple[Shortfall, ...], build: Build | None = None) -> None:
+        super().__init__(text)
+        self.shortfalls = shortfalls
+        self.build = build
 
 
 def write_project(project: Project, folder: Path) -> None:
@@ -49,7 +73,7 @@ def write_project(project: Project, folder: Path) -> None:
 def build_firmware(project: Project, folder: Path, *, make_variables: tuple[str, ...] = ()) -> Build:
     """Write `project` into `folder` and build it there. make_variables: such as `TFLM_LIB=/path/lib.a`.
 
-    Raises BoardError where it does not fit the board, ToolError where a tool is missing or fails.
+    Raises DoesNotFitError where it does not fit the board, ToolError where a tool is missing or fails.
     """
     check_estimate(project)
     write_project(project, folder)
@@ -68,33 +92,38 @@ def build_folder(project: Project, folder: Path, *, make_variables: tuple[str, .
     elf = build / "firmware.elf"
     sizes = read_linked(elf, build / "firmware.map", project.board, f"{names_of(project.graph).prefix}_arena")
     bound = stack_bound(build / "firmware")
-    _check_limits(project.board, sizes)
-    return Build(folder, elf, build / "firmware.bin", sizes, bound)
+    built = Build(folder, elf, build / "firmware.bin", sizes, bound)
+    _check_limits(project.board, built)
+    return built
 
 
 def check_estimate(project: Project) -> None:
-    """Raises BoardError where weights or arena alone are more than their memory, without compiling anything."""
+    """Raises DoesNotFitError where weights or arena alone are more than their memory, without compiling anything."""
     board, layout = project.board, project.board.layout
     for what, n_bytes, memory in (
         ("the weights and other constants of the network", project.runtime.constant_bytes, layout.constants),
         ("the network's arena", project.runtime.arena_bytes, layout.arena),
     ):
         if n_bytes > memory.n_bytes:
-            raise BoardError(
+            raise DoesNotFitError(
                 f"{project.graph.name} does not fit {board.id}: {what} take {n_bytes:,} bytes, {memory.name} has "
-                f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many"
+                f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many",
+                (_shortfall(memory, n_bytes),),
             )
 
 
-def _check_limits(board: Board, sizes: LinkedSizes) -> None:
-    for what, used, allowed in (
-        ("flash", sizes.flash, board.limits.flash_bytes),
-        ("RAM", sizes.ram, board.limits.ram_bytes),
+def _check_limits(board: Board, build: Build) -> None:
+    sizes = build.sizes
+    for what, figure, used, allowed in (
+        ("flash", "flash_bytes", sizes.flash, board.limits.flash_bytes),
+        ("RAM", "ram_bytes", sizes.ram, board.limits.ram_bytes),
     ):
         if used > allowed:
-            raise BoardError(
+            raise DoesNotFitError(
                 f"the firmware takes {used:,} bytes of {what}, {board.id} allows {allowed:,} (limits): "
-                f"{used - allowed:,} too many"
+                f"{used - allowed:,} too many",
+                (Shortfall(figure, "limits", used, allowed),),
+                build,
             )
 
 
@@ -107,11 +136,16 @@ def _failure(done: Finished, project: Project) -> Exception:
     overflows = dict(_OVERFLOW.findall(done.output))
     if overflows:
         memories = {memory.name: memory for memory in project.board.memories}
-        said = "; ".join(_overflow(memories[name], int(n_bytes)) for name, n_bytes in overflows.items())
-        return BoardError(f"{project.graph.name} does not fit {project.board.id}: {said}")
+        over = [(memories[name], memories[name].n_bytes + int(n_bytes)) for name, n_bytes in overflows.items()]
+        said = "; ".join(
+            f"{memory.name} has {memory.n_bytes:,} bytes, {needed:,} are needed: {needed - memory.n_bytes:,} too many"
+            for memory, needed in over
+        )
+        text = f"{project.graph.name} does not fit {project.board.id}: {said}"
+        return DoesNotFitError(text, tuple(_shortfall(memory, needed) for memory, needed in over))
     return ToolError(f"building the firmware for {project.board.id} failed:{done.last_words()}")
 
 
-def _overflow(memory: Memory, n_bytes: int) -> str:
-    total = memory.n_bytes + n_bytes
-    return f"{memory.name} has {memory.n_bytes:,} bytes, {total:,} are needed: {n_bytes:,} too many"
+def _shortfall(memory: Memory, needed: int) -> Shortfall:
+    figure = "flash_bytes" if memory.kind is MemoryKind.FLASH else "ram_bytes"
+    return Shortfall(figure, memory.name, needed, memory.n_bytes)
