@@ -63,7 +63,7 @@ class EmulatedModel:
         runtime = runtime or c_runtime(graph, board)
         self._project = Project(graph, board, runtime, None, answers, Application.VERIFY)
         self._folder = tempfile.TemporaryDirectory(prefix="subbyte-emulated-")
-        self._builds: dict[Project, Build] = {}
+        self._builds: dict[tuple[Application, bool], Build] = {}
 
     @overload
     def run(self, inputs: Int8) -> Int8: ...
@@ -151,7 +151,8 @@ class EmulatedModel:
         return run
 
     def _build(self, project: Project) -> Build:
-        if project not in self._builds:
+        key = (project.application, project.front_end is not None)
+        if key not in self._builds:
             folder = Path(self._folder.name) / f"project_{len(self._builds)}"
-            self._builds[project] = build_firmware(project, folder, make_variables=self._make_variables)
-        return self._builds[project]
+            self._builds[key] = build_firmware(project, folder, make_variables=self._make_variables)
+        return self._builds[key]

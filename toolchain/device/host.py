@@ -187,7 +187,7 @@ class _Workshop:
         return ctypes.CDLL(str(output))
 
     def program(self, model: CModel) -> Path:
-        return self._link(model, (*_SANITIZE, "-DHOST_MAIN"), _SANITIZE, "model")
+        return self._link(model, (*_SANITIZE, "-DHOST_MAIN"), _SANITIZE, "program")
 
     def _link(self, model: CModel, flags: tuple[str, ...], link_flags: tuple[str, ...], name: str) -> Path:
         self._built += 1

@@ -104,7 +104,9 @@ def read_linked(elf: Path, linker_map: Path, board: Board, arena_symbol: str) ->
     try:
         with elf.open("rb") as stream:
             parsed = ELFFile(stream)
-            sections = {section.name: section["sh_size"] for section in parsed.iter_sections() if section["sh_flags"] & 2}
+            sections = {
+                section.name: section["sh_size"] for section in parsed.iter_sections() if section["sh_flags"] & 2
+            }
             symbols = tuple(_symbols(parsed))
             regions = _regions(parsed, board)
         contributions = _contributions(linker_map.read_text(encoding="utf-8", errors="replace"))

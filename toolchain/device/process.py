@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +79,7 @@ def run_tool(arguments: Sequence[str], *, folder: Path | None = None, timeout_s:
 
 
 def _killed(process: "subprocess.Popen[bytes]") -> bytes:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     output, _ = process.communicate()
     return output

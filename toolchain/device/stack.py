@@ -50,7 +50,11 @@ def stack_bound(objects: Path) -> StackBound | None:
 
 
 def _deepest(
-    name: str, frames: dict[str, int], calls: dict[str, set[str]], known: dict[str, StackBound | None], above: tuple[str, ...]
+    name: str,
+    frames: dict[str, int],
+    calls: dict[str, set[str]],
+    known: dict[str, StackBound | None],
+    above: tuple[str, ...],
 ) -> StackBound | None:
     if name == "__indirect_call" or name in above:
         return None

@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Firmware projects: everything that stands around a network's C, from the vector table to the README."""
 
-from toolchain.export.project.answers import FrontEnd, KnownAnswers, known_answers
+from toolchain.export.project.answers import KnownAnswers, known_answers
+from toolchain.export.project.front_end import FrontEnd, front_end_of
 from toolchain.export.project.project import Application, Project, make_project, project_sources
-from toolchain.export.project.runtime import Runtime, c_runtime
+from toolchain.export.project.runtime import RUNTIMES, Runtime, c_runtime
+from toolchain.export.project.save import save_project
 
 __all__ = [
+    "RUNTIMES",
     "Application",
     "FrontEnd",
     "KnownAnswers",
     "Project",
     "Runtime",
     "c_runtime",
+    "front_end_of",
     "known_answers",
     "make_project",
     "project_sources",
+    "save_project",
 ]

@@ -11,22 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.export.project.front_end import FrontEnd
 from toolchain.export.project.patterns import pattern, test_sound
-from toolchain.frontend import FeatureSpec, Normalisation
 from toolchain.frontend.numpy_frontend import features
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference.interpreter import run
 
 # Bytes of each output that the firmware carries in full, so that it can say where it went wrong.
 FIRST_BYTES = 16
-
-
-@dataclass(frozen=True)
-class FrontEnd:
-    """What stands before an audio network: sound in, its input out."""
-
-    spec: FeatureSpec
-    normalisation: Normalisation
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class KnownAnswers:
 
 
 def known_answers(graph: Graph, front_end: FrontEnd | None) -> KnownAnswers:
-    """Run the reference interpreter over the self-test's inputs. Raises ModelError where the front end does not fit."""
+    """Run the reference interpreter over the self-test's inputs."""
     zero = graph.tensor(graph.inputs[0]).quantisation.zero_point
     ranges = (
         ("lowest", 1, -128, -128),

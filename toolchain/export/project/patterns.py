@@ -55,4 +55,5 @@ def test_sound(count: int) -> NDArray[np.int16]:
     triangle = np.where(ramp < 32768, 2 * ramp - 32768, 98303 - 2 * ramp)
     divisor = np.int64(1) << ((index >> np.uint64(11)) & np.uint64(7)).astype(np.int64)
     faded = np.sign(triangle) * (np.abs(triangle) // divisor)  # towards zero, as C divides
-    return np.clip(faded + noise, -32768, 32767).astype(np.int16)
+    samples: NDArray[np.int16] = np.clip(faded + noise, -32768, 32767).astype(np.int16)
+    return samples

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """project_sources: a firmware project that builds by itself, as path -> text. Same model and board, same bytes.
 
-    model/ kernels/   the runtime                    app/        the self-test (or `subbyte verify`'s application)
-    frontend/         sound to features              platform/   everything that knows the board
-    Makefile  CMakeLists.txt  arm-none-eabi-gcc.cmake  README.md
+model/ kernels/   the runtime                    app/        the self-test (or `subbyte verify`'s application)
+frontend/         sound to features              platform/   everything that knows the board
+Makefile  CMakeLists.txt  arm-none-eabi-gcc.cmake  README.md
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ from enum import Enum
 
 from toolchain.assets import asset_folder
 from toolchain.boards import Board
-from toolchain.errors import BoardError, ModelError
+from toolchain.errors import BoardError
 from toolchain.export.frontend_c import frontend_sources
-from toolchain.export.project.answers import FrontEnd, KnownAnswers, known_answers
+from toolchain.export.project.answers import KnownAnswers, known_answers
+from toolchain.export.project.front_end import FrontEnd, check_front_end
 from toolchain.export.project.runtime import Runtime
+from toolchain.export.project.save import with_manifest
 from toolchain.export.project.view import Inventory, project_view
 from toolchain.export.templates import render
 from toolchain.graph.graph import Graph
@@ -46,17 +48,20 @@ class Project:
 def make_project(graph: Graph, board: Board, runtime: Runtime, front_end: FrontEnd | None = None) -> Project:
     """A Project with the self-test, its answers computed. Raises ModelError where front end and network do not fit."""
     if front_end is not None:
-        _check_front_end(graph, front_end)
+        check_front_end(graph, front_end)
     return Project(graph, board, runtime, front_end, known_answers(graph, front_end))
 
 
 def project_sources(project: Project) -> dict[str, str]:
-    """Path in the project -> text, in alphabetical order. Raises BoardError where the board cannot run the application."""
+    """Path in the project -> text, the manifest last. Raises BoardError where the board cannot run it."""
     board, application = project.board, project.application
     if application is not Application.SELF_TEST and board.emulation is None:
         raise BoardError(f"board {board.id}: has no [emulate] section, so it cannot be given files of inputs")
     copied = _app_files(project) | _platform_files(board, application)
-    sources = {**project.runtime.sources, **{path: _asset(path) for path in copied.values() if not path.endswith(".j2")}}
+    sources = {
+        **project.runtime.sources,
+        **{path: _asset(path) for path in copied.values() if not path.endswith(".j2")},
+    }
     if project.front_end is not None:
         sources |= frontend_sources(project.front_end.spec, project.front_end.normalisation)
     rendered = {path: template for path, template in copied.items() if template.endswith(".j2")}
@@ -71,7 +76,13 @@ def project_sources(project: Project) -> dict[str, str]:
         _defines(project),
     )
     sources |= {path: render(f"project/{template}", view) for path, template in rendered.items()}
-    return {path: sources[path] for path in sorted(sources)}
+    facts = {
+        "model": project.graph.name,
+        "graph_sha256": project.graph.sha256,
+        "board": board.id,
+        "runtime": project.runtime.name,
+    }
+    return with_manifest({path: sources[path] for path in sorted(sources)}, facts)
 
 
 _BUILD_FILES = ("Makefile", "CMakeLists.txt", "arm-none-eabi-gcc.cmake", "README.md")
@@ -119,14 +130,3 @@ def _inventory(paths: "set[str]") -> Inventory:
     portable = [path for path in compiled if not path.startswith("platform/") or path == "platform/print.c"]
     platform = [path for path in compiled if path not in portable and path != "platform/host.c"]
     return Inventory(tuple(portable), tuple(platform))
-
-
-def _check_front_end(graph: Graph, front_end: FrontEnd) -> None:
-    inputs = tuple(dict.fromkeys(graph.inputs))
-    heard = front_end.spec.n_frames * front_end.spec.n_features
-    if len(inputs) != 1 or graph.tensor(inputs[0]).n_elements != heard:
-        shapes = ", ".join(str(list(graph.tensor(name).shape)) for name in inputs)
-        raise ModelError(
-            f"graph {graph.name}: its input {shapes} is not the {front_end.spec.n_frames} x "
-            f"{front_end.spec.n_features} features of the front end: they belong to two different runs"
-        )

@@ -5,7 +5,7 @@ Every runtime offers the same C in model/model.h, so that applications need not 
 `<prefix>_input()`, `<prefix>_run()`, `<prefix>_output()` (toolchain/export/c/names.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from toolchain.boards import Board
@@ -36,3 +36,7 @@ def c_runtime(graph: Graph, board: Board) -> Runtime:
     remake = f"subbyte pack MODEL --board {board.id} -o DIR"
     model = c_sources(graph, board.core, remake=remake)
     return Runtime("c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes)
+
+
+# Name on the command line -> what makes it.
+RUNTIMES: Mapping[str, Callable[[Graph, Board], Runtime]] = {"c": c_runtime}

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from toolchain.boards import Board, Layout, Memory, MemoryKind, RegisterStep, emulator_command, flash_commands
 from toolchain.export.c.names import names_of
-from toolchain.export.project.answers import Answer, FrontEnd, KnownAnswers
+from toolchain.export.project.answers import Answer, KnownAnswers
+from toolchain.export.project.front_end import FrontEnd
 from toolchain.export.project.runtime import Runtime
 from toolchain.graph.graph import Graph
 
@@ -286,7 +287,9 @@ def _make_usage(board: Board, tools: tuple[FlashView, ...], on_host: bool) -> tu
         rows.append(("make flash", f"on to the board, by {tools[0].name}"))
     rows += [(f"make flash-{tool.name}", f"the same by {tool.name}") for tool in tools[1:]]
     if on_host:
-        rows.append(("make host", "the self-test on this computer, under the address and undefined behaviour sanitizers"))
+        rows.append(
+            ("make host", "the self-test on this computer, under the address and undefined behaviour sanitizers")
+        )
     rows.append(("make clean", "nothing but the sources"))
     width = max(len(command) for command, _ in rows)
     return tuple(f"{command:{width}}   {what}" for command, what in rows)
@@ -299,17 +302,21 @@ def _phony(tools: tuple[FlashView, ...], runs: bool, on_host: bool) -> list[str]
 
 
 CMAKE_LINE = "cmake -S . -B build/cmake -DCMAKE_TOOLCHAIN_FILE=arm-none-eabi-gcc.cmake && cmake --build build/cmake"
-CMAKE_HOST_LINE = "cmake -S . -B build/cmake-host && cmake --build build/cmake-host && ctest --test-dir build/cmake-host"
+CMAKE_HOST_LINE = (
+    "cmake -S . -B build/cmake-host && cmake --build build/cmake-host && ctest --test-dir build/cmake-host"
+)
 
 
 def _cmake_usage(on_host: bool) -> tuple[str, ...]:
     firmware = ("The firmware:", f"  {CMAKE_LINE}")
-    return (*firmware, "The self-test on this computer, under sanitizers:", f"  {CMAKE_HOST_LINE}") if on_host else firmware
+    return (
+        (*firmware, "The self-test on this computer, under sanitizers:", f"  {CMAKE_HOST_LINE}")
+        if on_host
+        else firmware
+    )
 
 
-def _facts(
-    graph: Graph, board: Board, runtime: Runtime, front_end: FrontEnd | None
-) -> tuple[tuple[str, str], ...]:
+def _facts(graph: Graph, board: Board, runtime: Runtime, front_end: FrontEnd | None) -> tuple[tuple[str, str], ...]:
     facts = [
         ("model", f"{graph.name}, graph {graph.sha256[:16]}"),
         ("board", f"{board.name} (`{board.id}`): {board.part}, {board.core.name}, {board.clock.hz / 1e6:g} MHz"),
@@ -317,14 +324,14 @@ def _facts(
     ]
     if front_end is not None:
         spec = front_end.spec
-        heard = f"{spec.clip_samples} samples at {spec.sample_rate_hz} Hz to {spec.n_frames} x {spec.n_features} features"
+        heard = (
+            f"{spec.clip_samples} samples at {spec.sample_rate_hz} Hz to {spec.n_frames} x {spec.n_features} features"
+        )
         facts.append(("front end", heard))
     return tuple(facts)
 
 
-def _how_to(
-    board: Board, runtime: Runtime, tools: tuple[FlashView, ...], on_host: bool
-) -> tuple[SectionView, ...]:
+def _how_to(board: Board, runtime: Runtime, tools: tuple[FlashView, ...], on_host: bool) -> tuple[SectionView, ...]:
     paths = " TFLM_LIB=PATH TFLM_INCLUDE=PATHS" if runtime.needs_tflm else ""
     cmake = CMAKE_LINE.replace(" &&", paths.replace(" ", " -D") + " &&")
     sections = [
@@ -338,9 +345,7 @@ def _how_to(
             f"The self-test prints on the board's serial port at {board.console.baud} baud, 8 data bits, no parity. "
             f"Reset the board to see it again."
         )
-        sections.append(
-            SectionView("On to the board", tuple(f"make flash-{tool.name}{paths}" for tool in tools), note)
-        )
+        sections.append(SectionView("On to the board", tuple(f"make flash-{tool.name}{paths}" for tool in tools), note))
     if on_host:
         sections.append(SectionView("On this computer, under sanitizers", ("make host",), ""))
     return tuple(sections)
