@@ -134,13 +134,16 @@ def test_the_written_model_is_the_one_that_was_scored(
 
 
 def test_tensorboard_reads_the_curves(finished: tuple[RunFolder, RunRecord]) -> None:
-    reader = "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as A; import sys; "
-    reader += "a = A(sys.argv[1]); a.Reload(); print([(s.step, s.value) for s in a.Scalars('accuracy/validation')])"
+    reader = (
+        "import json, sys; from tensorboard.backend.event_processing.event_accumulator import EventAccumulator;"
+        "events = EventAccumulator(sys.argv[1]); events.Reload();"
+        "print(json.dumps([[s.step, s.value] for s in events.Scalars('accuracy/validation')]))"
+    )
     folder, _ = finished
     shown = subprocess.run(
         [sys.executable, "-c", reader, str(folder.tensorboard)], capture_output=True, text=True, check=True
     )
-    found = eval(shown.stdout)
+    found = json.loads(shown.stdout)
     rows = _rows(folder)
     assert [step for step, _ in found] == [row["epoch"] for row in rows]
     assert [value for _, value in found] == pytest.approx([row["validation_accuracy"] for row in rows])
