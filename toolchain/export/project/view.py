@@ -111,6 +111,7 @@ class ProjectView:
     outputs: tuple[PortView, ...]
     cases: tuple[CaseView, ...]
     first_bytes: int
+    hears: bool
     sound: SoundView | None
     console_base: str
     board_headers: tuple[str, ...]
@@ -173,6 +174,7 @@ def project_view(
             for case in answers.cases
         ),
         first_bytes=len(answers.cases[0].answer.first),
+        hears=front_end is not None,
         sound=_sound(answers, front_end),
         console_base=_hex(board.console.base),
         board_headers=_board_headers(board),
