@@ -52,7 +52,7 @@ def test_a_breach_carries_value_limit_origin_and_advice() -> None:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("flash_bytes", "fewer or narrower weights; largest: conv2d_0 168 B"),
+        ("flash_bytes", "fewer or narrower weights; largest: conv2d_0 144 B"),
         ("ram_bytes", "smaller activations; largest: depthwiseconv2d_1 320 B in and out"),
         ("stack_bytes", "give the stack more room"),
         ("operations.hello_edge", "fewer channels"),

@@ -11,10 +11,13 @@ from tests.graphs import GraphBuilder
 from toolchain.budget.limits import Limit
 from toolchain.budget.sizes import Part, Region, Sizes
 from toolchain.budget.verdict import judge
+from toolchain.core import known_core
+from toolchain.device.linked import Contribution
+from toolchain.export.c import c_sources
 from toolchain.graph.cost import count, graph_cost
 from toolchain.graph.counting import Rule
 from toolchain.measure import How, Measure
-from toolchain.report.arena_map import ArenaMap, Block
+from toolchain.report.arena_map import arena_map
 from toolchain.report.html import report_html
 from toolchain.report.junit import verdict_junit
 from toolchain.report.size_report import (
@@ -29,25 +32,42 @@ from toolchain.report.size_report import (
 
 
 def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
+    """Estimates of a real network; the linked side is made up, so that no compiler is needed here."""
     net = GraphBuilder("kws", (1, 20, 6, 1), seed=2)
     net.conv2d(8, (3, 3), stride=(2, 2)).depthwise_conv2d((3, 3)).conv2d(8, bits=4)
     graph = net.add(net.last).mean().fully_connected(4).graph()
+    model = c_sources(graph, known_core("cortex-m4"))
+    weights, arena = model.constant_bytes, model.arena_bytes
     cost = graph_cost(graph)
+
+    def linked(n_bytes: int) -> int | None:
+        return n_bytes if built else None
+
     parts = (
-        Part("code", Region.FLASH, None, 9000 if built else None, "kernels <and> start-up"),
-        Part("weights", Region.FLASH, cost.constant_bytes, cost.constant_bytes if built else None, "the model"),
-        Part("arena", Region.RAM, 480, 480 if built else None, "activations"),
-        Part("stack", Region.RAM, None, 2048 if built else None, "reserved"),
+        Part("code", Region.FLASH, None, linked(9000), "kernels <and> start-up"),
+        Part("weights", Region.FLASH, weights, linked(weights), "the model"),
+        Part("arena", Region.RAM, arena, linked(arena), "activations"),
+        Part("scratch", Region.RAM, 48, None, "most", within="arena"),
+        Part("stack", Region.RAM, 2048, linked(2048), "reserved"),
+        Part("deepest calls", Region.RAM, None, linked(304), "used", within="stack"),
     )
-    sizes = Sizes(parts)
+    sizes = Sizes(parts, ("Deepest calls: start > main.",))
     figures = sizes.measures() | {"macs": Measure("macs", cost.macs, "MAC", How.ESTIMATED)}
     limits = [Limit("macs", 10**6, "MAC", "budget.toml")]
     if built:
-        limits += [Limit("flash_bytes", allowed, "B", "budget.toml"), Limit("ram_bytes", 4096, "B", "board x")]
-    arena = ArenaMap(480, tuple(op.name for op in graph.operators), (Block("input", 0, 120, 0, 0),))
-    counts = tuple(count(graph, rule) for rule in Rule)
+        limits += [Limit("flash_bytes", allowed, "B", "budget.toml"), Limit("ram_bytes", 8192, "B", "board x")]
     return SizeReport(
-        "kws", graph.sha256, "mps2-an386", "cortex-m4", cost, counts, arena, sizes, judge(limits, figures, cost), built
+        model="kws",
+        graph_sha256=graph.sha256,
+        board="mps2-an386",
+        core="cortex-m4",
+        cost=cost,
+        code=model.layers,
+        counts=tuple(count(graph, rule) for rule in Rule),
+        arena=arena_map(graph, model.plan),
+        sizes=sizes,
+        contributions=(Contribution("kernels", 9000, 28, 0),) if built else (),
+        verdict=judge(limits, figures, cost),
     )
 
 
@@ -94,21 +114,31 @@ def test_no_column_holds_two_origins() -> None:
         assert How.ESTIMATED in hows and How.LINKED in hows
     rows = {row.cells[0]: row.cells for row in verdict_table(report.verdict).rows}
     assert rows["macs"][2] == report.cost.macs and rows["macs"][3] is None
-    assert rows["flash_bytes"][2] is None and rows["flash_bytes"][3] == 9000 + report.cost.constant_bytes
-    assert rows["flash_bytes"][5] == f"OVER by {9000 + report.cost.constant_bytes - 100:,} B"
+    flash = report.sizes.linked_bytes(Region.FLASH)
+    assert rows["flash_bytes"][2] is None and rows["flash_bytes"][3] == flash
+    assert rows["flash_bytes"][5] == f"OVER by {flash - 100:,} B"
 
 
-def test_layers_show_storage_beside_container() -> None:
+def test_layers_show_storage_beside_container_and_all_their_flash() -> None:
     report = _report()
-    lines = [row.cells for row in layer_table(report.cost).rows]
+    lines = [row.cells for row in layer_table(report.cost, report.code).rows]
     assert lines[2][6:9] == (4, 32, 64)
-    assert lines[-1][1] == "total" and lines[-1][5] == report.cost.macs
+    assert lines[-2][1] == "total" and lines[-2][5] == report.cost.macs
+    assert lines[-2][9] == report.sizes.part("weights").estimated
 
 
 def test_text_and_markdown_hold_every_part() -> None:
     report = _report()
     for text in (report_text(report), report_markdown(report)):
-        for needed in ("Limits", "Firmware", "Layers, estimated", "Counting rules", "Arena over time, 480 B"):
+        for needed in (
+            "Limits",
+            "Firmware",
+            "Layers, estimated",
+            "Counting rules",
+            "Arena over time",
+            "Where it comes from",
+            "Deepest calls: start > main",
+        ):
             assert needed in text
         assert f"{report.cost.macs:,}" in text
     assert max(map(len, report_text(report).splitlines())) > 100
@@ -117,17 +147,18 @@ def test_text_and_markdown_hold_every_part() -> None:
 def test_json_names_the_origin_of_each_figure() -> None:
     value = json.loads(json.dumps(report_json(_report()), allow_nan=False))
     assert value["board"] == "mps2-an386" and value["core"] == "cortex-m4" and value["ok"] is True
-    assert value["flash_bytes"] == sum(part["linked"] for part in value["parts"] if part["memory"] == "flash")
-    assert value["ram_bytes"] == 480 + 2048 and value["stack_bytes"] == 2048
+    parts = [part for part in value["parts"] if part["within"] is None]
+    assert value["flash_bytes"] == sum(part["linked"] for part in parts if part["memory"] == "flash")
+    assert value["ram_bytes"] == value["arena_bytes"] + 2048 and value["stack_bytes"] == 304
     assert value["how"]["flash_bytes"] == "linked" and value["how"]["layers"] == "estimated"
     assert {"name", "op", "macs", "output_shape", "weight_bytes", "activation_bytes"} <= set(value["layers"][0])
 
 
 def test_json_without_a_build_has_estimates_alone() -> None:
     value = report_json(_report(built=False))
-    assert value["flash_bytes"] is None and value["ram_bytes"] is None and value["stack_bytes"] is None
-    assert value["arena_bytes"] == 480 and value["how"]["arena_bytes"] == "estimated"
-    assert "flash_bytes" not in value["how"]
+    assert value["flash_bytes"] is None and value["ram_bytes"] is None and "flash_bytes" not in value["how"]
+    assert value["arena_bytes"] == value["arena"]["bytes"] and value["how"]["arena_bytes"] == "estimated"
+    assert (value["stack_bytes"], value["how"]["stack_bytes"]) == (2048, "estimated")
 
 
 def test_junit_has_one_case_a_limit_and_a_failure_for_each_that_is_over() -> None:

@@ -71,6 +71,12 @@ def judge(limits: Iterable[Limit], figures: Mapping[str, Measure], cost: Cost) -
         if limit.name not in figures:
             raise BudgetError(f"{limit.origin}: {limit.name}: there is no figure to hold against it{_missing(limit)}")
         checks.append(Check(limit, figures[limit.name]))
+    return verdict_of(checks, cost)
+
+
+def verdict_of(checks: Iterable[Check], cost: Cost) -> Verdict:
+    """The verdict on these checks; `cost` feeds the advice."""
+    held = tuple(checks)
     breaches = tuple(
         Breach(
             limit=check.limit.name,
@@ -81,10 +87,10 @@ def judge(limits: Iterable[Limit], figures: Mapping[str, Measure], cost: Cost) -
             origin=check.limit.origin,
             advice=advice(check.limit.name, cost),
         )
-        for check in checks
+        for check in held
         if not check.ok
     )
-    return Verdict(tuple(checks), breaches)
+    return Verdict(held, breaches)
 
 
 def _missing(limit: Limit) -> str:

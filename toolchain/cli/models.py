@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run folder says beyond its model: the accuracy that was measured, and how the corpus was drawn."""
+"""What several verbs ask of MODEL: what its run folder says beside the network, and how it fares on a board."""
 
+import tempfile
 from pathlib import Path
 
+from toolchain.boards import load_board
+from toolchain.budget.assess import Assessment, assess
+from toolchain.budget.limits import load_budget
+from toolchain.cli.waiting import waiting
 from toolchain.errors import ModelError
+from toolchain.export.project import FrontEnd
+from toolchain.frontend import FeatureSpec, Normalisation
+from toolchain.graph.model import ModelInfo, load_model_info
 from toolchain.measure import How, Measure
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 
@@ -35,3 +43,26 @@ def data_seed(model: Path) -> int:
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ModelError(f"{RunFolder(model).record}: config.data_seed is {seed!r}, no integer")
     return seed
+
+
+def front_end_parts(info: ModelInfo) -> FrontEnd | None:
+    """What stands before the network in a firmware; None where the model's file does not say."""
+    if info.feature_spec is None or info.normalisation is None:
+        return None
+    return FrontEnd(FeatureSpec.from_dict(info.feature_spec), Normalisation.from_dict(info.normalisation))
+
+
+def assess_model(model: Path, board: str, budget: Path | None, *, build: bool) -> Assessment:
+    """Everything that is known of MODEL on a board; with `build` its firmware is built in a folder that goes away.
+
+    Raises the errors of reading model, board and budget before anything is built.
+    """
+    limits = load_budget(budget) if budget else None
+    described = load_board(board)
+    info = load_model_info(model)
+    accuracy = recorded_accuracy(model) if model.is_dir() else None
+    parts = front_end_parts(info)
+    if not build:
+        return assess(info.graph, described, front_end=parts, budget=limits, accuracy=accuracy)
+    with tempfile.TemporaryDirectory(prefix="subbyte-report-") as folder, waiting(f"Building for {described.id}"):
+        return assess(info.graph, described, front_end=parts, folder=Path(folder), budget=limits, accuracy=accuracy)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from toolchain.cli.models import data_seed
 from toolchain.cli.progress import progress_bar
+from toolchain.cli.waiting import waiting
 from toolchain.data.layout import Partition
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.model import ModelInfo, load_model_info
@@ -81,9 +81,5 @@ def _inputs(info: ModelInfo, model: Path, samples: int, data: Path | None, seed:
 
 
 def _ask(info: ModelInfo, judges: Sequence[Judge], inputs: Batch) -> Agreement:
-    """With a line on a terminal that says who is being asked."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return agreement(info.graph, judges, inputs)
-    with console.status("") as status:
-        return agreement(info.graph, judges, inputs, lambda name: status.update(f"Asking {name}"))
+    with waiting("") as say:
+        return agreement(info.graph, judges, inputs, lambda name: say(f"Asking {name}"))

@@ -27,10 +27,12 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 12, 10, 124
 class Block:
     """Bytes offset .. offset + n_bytes of the arena, taken from step `first` to step `last`, both included.
 
+    name: layer that writes it, or name of an input. tensor: name of the Graph's tensor, "" for scratch.
     in_place_of: the tensor on whose bytes this one is written, "" where it has its own.
     """
 
     name: str
+    tensor: str
     offset: int
     n_bytes: int
     first: int
@@ -59,11 +61,20 @@ class ArenaMap:
 def arena_map(graph: Graph, plan: Plan) -> ArenaMap:
     """The map of a Plan. Inputs are drawn from the first layer on, outputs up to the last one."""
     end = len(graph.operators) - 1
+    writers = {name: op.name for op in graph.operators for name in op.writes}
     blocks = [
-        Block(a.tensor, a.offset, a.n_bytes, min(max(a.first, 0), end), min(a.last, end), a.takes_over or "")
+        Block(
+            name=writers.get(a.tensor, a.tensor),
+            tensor=a.tensor,
+            offset=a.offset,
+            n_bytes=a.n_bytes,
+            first=min(max(a.first, 0), end),
+            last=min(a.last, end),
+            in_place_of=a.takes_over or "",
+        )
         for a in plan.allocations
     ]
-    blocks += [Block(f"scratch of {s.operator}", s.offset, s.n_bytes, s.step, s.step) for s in plan.scratch]
+    blocks += [Block(f"scratch of {s.operator}", "", s.offset, s.n_bytes, s.step, s.step) for s in plan.scratch]
     blocks.sort(key=lambda block: block.first)
     return ArenaMap(plan.arena_bytes, tuple(op.name for op in graph.operators), tuple(blocks))
 
@@ -79,13 +90,24 @@ def letter(index: int) -> str:
 
 def arena_table(arena: ArenaMap) -> Table:
     """One row a block: letter, tensor, bytes, place, and the layers during which it lives."""
+    letters = {block.tensor: letter(index) for index, block in enumerate(arena.blocks) if block.tensor}
     rows = tuple(
-        Row((letter(i), b.name, b.n_bytes, b.offset, b.offset + b.n_bytes, _lifetime(arena, b), b.in_place_of))
-        for i, b in enumerate(arena.blocks)
+        Row(
+            (
+                letter(index),
+                shortened(b.name),
+                b.n_bytes,
+                b.offset,
+                b.offset + b.n_bytes,
+                _lifetime(arena, b),
+                letters[b.in_place_of] if b.in_place_of else "",
+            )
+        )
+        for index, b in enumerate(arena.blocks)
     )
     columns = (
         Column("", text=True),
-        Column("tensor", text=True),
+        Column("written by", text=True),
         Column("size", "B"),
         Column("from", "byte"),
         Column("to", "byte"),
@@ -150,7 +172,7 @@ def arena_svg(arena: ArenaMap) -> str:
         mark = " now" if step == peak else ""
         parts.append(
             f'<text class="tick{mark}" transform="translate({x + 4:.1f},{floor + 14}) rotate(-50)" '
-            f'text-anchor="end">{step + 1} {escape(_short(name, 17))}</text>'
+            f'text-anchor="end">{step + 1} {escape(shortened(name, 17))}</text>'
         )
     parts.append("</svg>")
     return "\n".join(parts)
@@ -176,5 +198,13 @@ def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
     )
 
 
-def _short(name: str, length: int) -> str:
-    return name if len(name) <= length else name[: max(length - 1, 1)] + "…"
+def shortened(name: str, length: int = 40) -> str:
+    """`name` with its middle left out where it is longer than `length`: other tools' names can fill a page.
+
+    >>> shortened("functional_1/activation/Relu", 15)
+    'functio…on/Relu'
+    """
+    if len(name) <= length:
+        return name
+    half = (length - 1) // 2
+    return f"{name[: length - 1 - half]}…{name[-half:]}"

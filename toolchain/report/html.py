@@ -10,7 +10,14 @@ from toolchain.budget.sizes import Region, Sizes
 from toolchain.budget.verdict import Breach, Verdict
 from toolchain.report.arena_map import arena_svg, arena_table
 from toolchain.report.pictures import Mark, Slice, layer_bars, memory_bar
-from toolchain.report.size_report import SizeReport, counts_table, layer_table, sizes_table, verdict_table
+from toolchain.report.size_report import (
+    SizeReport,
+    contributions_table,
+    counts_table,
+    layer_table,
+    sizes_table,
+    verdict_table,
+)
 from toolchain.report.table import Table, shown, to_html
 
 _LIMIT_OF = {Region.FLASH: "flash_bytes", Region.RAM: "ram_bytes"}
@@ -37,11 +44,12 @@ def report_html(report: SizeReport) -> str:
         bars=[Markup(bar) for bar in _bars(report.sizes, report.verdict)],
         limits=_table(verdict_table(report.verdict)),
         sizes=_table(sizes_table(report.sizes)),
+        contributions=_table(contributions_table(report.contributions)) if report.contributions else "",
         arena_bytes=f"{report.arena.n_bytes:,}",
         arena_picture=Markup(arena_svg(report.arena)),
         arena=_table(arena_table(report.arena)),
-        layer_picture=Markup(layer_bars(report.cost.rows)),
-        layers=_table(layer_table(report.cost)),
+        layer_picture=Markup(layer_bars(report.cost.rows, report.code)),
+        layers=_table(layer_table(report.cost, report.code)),
         counts=_table(counts_table(report.counts)),
     )
 
@@ -56,7 +64,7 @@ def _bars(sizes: Sizes, verdict: Verdict) -> list[str]:
     for region in Region:
         if sizes.linked_bytes(region) is None:
             continue
-        slices = tuple(Slice(p.name, p.linked) for p in sizes.parts if p.region is region and p.linked)
+        slices = tuple(Slice(p.name, p.linked) for p in sizes.parts if p.region is region and p.linked and not p.within)
         limits = [check.limit for check in verdict.checks if check.limit.name == _LIMIT_OF[region]]
         marks = tuple(Mark(Path(limit.origin).name, int(limit.allowed)) for limit in limits)
         bars.append(memory_bar(region.value, slices, marks))

@@ -8,7 +8,9 @@ share one drawing. The arena over time is drawn in arena_map.py.
 from dataclasses import dataclass
 from html import escape
 
+from toolchain.export.c import CLayer
 from toolchain.graph.cost import CostRow
+from toolchain.report.arena_map import shortened
 
 _WIDTH = 920
 _BAR = 30
@@ -65,11 +67,10 @@ def memory_bar(title: str, slices: tuple[Slice, ...], marks: tuple[Mark, ...]) -
     )
 
 
-_PANELS = (("MACs", "macs", ""), ("constants", "constant_bytes", " B"), ("in + out", "activation_bytes", " B"))
 _NAMES, _PANEL, _ROW = 190, 235, 22
 
 
-def layer_bars(rows: tuple[CostRow, ...]) -> str:
+def layer_bars(rows: tuple[CostRow, ...], code: tuple[CLayer, ...]) -> str:
     """Three panels of horizontal bars, one row a layer: MACs, bytes of constants, bytes of activations."""
     height = 26 + len(rows) * _ROW
     parts = [
@@ -78,23 +79,27 @@ def layer_bars(rows: tuple[CostRow, ...]) -> str:
     ]
     for index, row in enumerate(rows):
         y = 26 + index * _ROW
-        name = row.name if len(row.name) <= 26 else row.name[:25] + "…"
-        parts.append(f'<text class="tick" x="{_NAMES - 10}" y="{y + 14}" text-anchor="end">{escape(name)}</text>')
-    for panel, (title, field, unit) in enumerate(_PANELS):
-        left = _NAMES + panel * (_PANEL + 10)
-        largest = max((int(getattr(row, field)) for row in rows), default=0) or 1
-        total = sum(int(getattr(row, field)) for row in rows)
-        shown = (
-            f"{title}, {total:,}{unit} in all" if field != "activation_bytes" else f"{title}, {largest:,}{unit} most"
-        )
-        parts.append(f'<text class="title" x="{left}" y="14">{shown}</text>')
-        for index, row in enumerate(rows):
-            value = int(getattr(row, field))
-            if value:
-                y = 26 + index * _ROW
-                width = max(value / largest * (_PANEL - 70), 1)
-                parts.append(
-                    f'<rect class="b{panel}" x="{left}" y="{y + 3}" width="{width:.1f}" height="{_ROW - 6}" rx="2"/>'
-                    f'<text class="tick" x="{left + width + 6:.1f}" y="{y + 15}">{value:,}</text>'
-                )
+        name = escape(shortened(row.name, 26))
+        parts.append(f'<text class="tick" x="{_NAMES - 10}" y="{y + 14}" text-anchor="end">{name}</text>')
+    macs = [row.macs for row in rows]
+    constants = [layer.constant_bytes for layer in code]
+    activations = [row.activation_bytes for row in rows]
+    parts += _panel(0, f"MACs, {sum(macs):,} in all", macs)
+    parts += _panel(1, f"constants, {sum(constants):,} B in all", constants)
+    parts += _panel(2, f"in + out, {max(activations, default=0):,} B most", activations)
     return "\n".join([*parts, "</svg>"])
+
+
+def _panel(index: int, title: str, values: list[int]) -> list[str]:
+    left = _NAMES + index * (_PANEL + 10)
+    largest = max(values, default=0) or 1
+    parts = [f'<text class="title" x="{left}" y="14">{title}</text>']
+    for row, value in enumerate(values):
+        if value:
+            y = 26 + row * _ROW
+            width = max(value / largest * (_PANEL - 70), 1)
+            parts.append(
+                f'<rect class="b{index}" x="{left}" y="{y + 3}" width="{width:.1f}" height="{_ROW - 6}" rx="2"/>'
+                f'<text class="tick" x="{left + width + 6:.1f}" y="{y + 15}">{value:,}</text>'
+            )
+    return parts

@@ -4,24 +4,28 @@
 Order: what it is, verdict, parts of the firmware (estimated beside linked), layers, arena over time, counting rules.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
-from toolchain.budget.sizes import Region, Sizes
+from toolchain.budget.assess import Assessment
+from toolchain.budget.sizes import Part, Region, Sizes
 from toolchain.budget.verdict import Check, Verdict
+from toolchain.device.linked import Contribution
+from toolchain.export.c import CLayer
 from toolchain.graph.cost import Cost, CostRow
 from toolchain.graph.counting import Count
 from toolchain.measure import How
-from toolchain.report.arena_map import ArenaMap, arena_table, arena_text
+from toolchain.report.arena_map import ArenaMap, arena_map, arena_table, arena_text, shortened
 from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown, to_text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SizeReport:
     """Everything that the report shows.
 
-    model: name of the Graph. graph_sha256: its hash. board, core: names. runtime_note: what was built, one phrase.
+    model: name of the Graph. graph_sha256: its hash. board, core: names. code: what each layer became in C.
+    contributions: which part of the project put what into the linked firmware.
     """
 
     model: str
@@ -29,11 +33,30 @@ class SizeReport:
     board: str
     core: str
     cost: Cost
+    code: tuple[CLayer, ...]
     counts: tuple[Count, ...]
     arena: ArenaMap
     sizes: Sizes
+    contributions: tuple[Contribution, ...]
     verdict: Verdict
-    built: bool
+
+
+def size_report(assessment: Assessment) -> SizeReport:
+    """What there is to show of an assessment."""
+    build = assessment.build
+    return SizeReport(
+        model=assessment.graph.name,
+        graph_sha256=assessment.graph.sha256,
+        board=assessment.board.id,
+        core=assessment.board.core.name,
+        cost=assessment.cost,
+        code=assessment.model.layers,
+        counts=assessment.counts,
+        arena=arena_map(assessment.graph, assessment.model.plan),
+        sizes=assessment.sizes,
+        contributions=build.sizes.contributions if build else (),
+        verdict=assessment.verdict,
+    )
 
 
 def headline(report: SizeReport) -> str:
@@ -51,8 +74,8 @@ def shape_text(shape: tuple[int, ...]) -> str:
     return "x".join(str(size) for size in inner)
 
 
-def layer_table(cost: Cost) -> Table:
-    """One row an operator: shape, MACs, bytes of constants and of activations. All estimated."""
+def layer_table(cost: Cost, code: tuple[CLayer, ...]) -> Table:
+    """One row an operator: shape, MACs, bytes of constants and of activations, kernel. All estimated."""
     columns = (
         Column("#"),
         Column("layer", text=True),
@@ -63,27 +86,33 @@ def layer_table(cost: Cost) -> Table:
         Column("weights", "bits"),
         Column("stored", "B"),
         Column("container", "B"),
-        Column("biases", "B"),
-        Column("rescaling", "B"),
+        Column("constants", "B"),
         Column("in + out", "B"),
+        Column("scratch", "B"),
+        Column("kernel", text=True),
     )
-    rows = [Row(_layer_cells(index, row)) for index, row in enumerate(cost.rows, 1)]
+    rows = [Row(_layer_cells(i, row, layer)) for i, (row, layer) in enumerate(zip(cost.rows, code, strict=True), 1)]
+    constants = sum(layer.constant_bytes for layer in code)
     total: tuple[Cell, ...] = (
-        "", "total", "", "", "", cost.macs, None, cost.weight_storage_bytes, cost.weight_container_bytes,
-        cost.bias_bytes, cost.requantisation_bytes, cost.peak_activation_bytes,
+        "", "total", "", "", "", cost.macs, None, cost.weight_storage_bytes, cost.weight_container_bytes, constants,
+        None, None, "",
+    )  # fmt: skip
+    most: tuple[Cell, ...] = (
+        "", "most", "", "", "", max((row.macs for row in cost.rows), default=0), None, None, None, None,
+        cost.peak_activation_bytes, max((layer.scratch_bytes for layer in code), default=0), "",
     )  # fmt: skip
     notes = (
-        "stored: weights at their bits; container: in whole int8 cells; rescaling: multipliers and shifts.",
-        "The total of in + out is the largest of its column: the least that the activations need at once.",
+        "stored: weights at their bits; container: in whole int8 cells; constants: all of the layer's flash, with",
+        "biases, rescaling, parameters. The arena can be smaller than the largest in + out where layers work in place.",
     )
-    return Table("Layers, estimated", columns, (*rows, Row(total, Tone.TOTAL)), notes)
+    return Table("Layers, estimated", columns, (*rows, Row(total, Tone.TOTAL), Row(most, Tone.TOTAL)), notes)
 
 
-def _layer_cells(index: int, row: CostRow) -> tuple[Cell, ...]:
+def _layer_cells(index: int, row: CostRow, layer: CLayer) -> tuple[Cell, ...]:
     weighted = row.weight_bits is not None
     return (
         index,
-        row.name,
+        shortened(row.name),
         row.op,
         " + ".join(shape_text(shape) for shape in row.input_shapes),
         shape_text(row.output_shape),
@@ -91,9 +120,10 @@ def _layer_cells(index: int, row: CostRow) -> tuple[Cell, ...]:
         row.weight_bits,
         row.weight_storage_bytes if weighted else None,
         row.weight_container_bytes if weighted else None,
-        row.bias_bytes if weighted else None,
-        row.requantisation_bytes or None,
+        layer.constant_bytes or None,
         row.activation_bytes,
+        layer.scratch_bytes or None,
+        layer.kernel.removeprefix("sb_") or "none: the same bytes",
     )
 
 
@@ -109,9 +139,25 @@ def sizes_table(sizes: Sizes) -> Table:
     rows: list[Row] = []
     for region in Region:
         parts = [part for part in sizes.parts if part.region is region]
-        rows += [Row((region.value, part.name, part.estimated, part.linked, part.meaning)) for part in parts]
+        rows += [Row((region.value, _indented(part), part.estimated, part.linked, part.meaning)) for part in parts]
         rows.append(Row((region.value, "total", None, sizes.linked_bytes(region), ""), Tone.TOTAL))
-    return Table("Firmware", columns, tuple(rows))
+    return Table("Firmware", columns, tuple(rows), sizes.notes)
+
+
+def _indented(part: Part) -> str:
+    return f"  of it {part.name}" if part.within else part.name
+
+
+def contributions_table(contributions: tuple[Contribution, ...]) -> Table:
+    """Which part of the project put how much into the firmware."""
+    columns = (
+        Column("folder", text=True),
+        Column("code", "B", How.LINKED),
+        Column("constants", "B", How.LINKED),
+        Column("RAM", "B", How.LINKED),
+    )
+    rows = tuple(Row((c.part, c.code_bytes, c.constant_bytes, c.ram_bytes)) for c in contributions)
+    return Table("Where it comes from", columns, rows)
 
 
 def counts_table(counts: tuple[Count, ...]) -> Table:
@@ -161,16 +207,22 @@ def report_tables(report: SizeReport) -> tuple[Table, ...]:
     return (
         verdict_table(report.verdict),
         sizes_table(report.sizes),
-        layer_table(report.cost),
+        *((contributions_table(report.contributions),) if report.contributions else ()),
+        layer_table(report.cost, report.code),
         counts_table(report.counts),
     )
+
+
+def arena_heading(arena: ArenaMap) -> str:
+    """What stands above the arena's map."""
+    return f"Arena over time, {arena.n_bytes:,} B, estimated"
 
 
 def report_markdown(report: SizeReport) -> str:
     """The report as Markdown, for a pull request or a job summary."""
     mark = "within its limits" if report.verdict.ok else "**over its limits**"
     arena = (
-        f"### Arena over time, {report.arena.n_bytes:,} B, estimated\n\n```text\n{arena_text(report.arena)}```\n\n"
+        f"### {arena_heading(report.arena)}\n\n```text\n{arena_text(report.arena)}```\n\n"
         f"{to_markdown(arena_table(report.arena))}"
     )
     tables = [to_markdown(table) for table in report_tables(report)]
@@ -179,10 +231,7 @@ def report_markdown(report: SizeReport) -> str:
 
 def report_text(report: SizeReport) -> str:
     """The report as plain text."""
-    arena = (
-        f"Arena over time, {report.arena.n_bytes:,} B, estimated\n{arena_text(report.arena)}\n"
-        f"{to_text(arena_table(report.arena))}"
-    )
+    arena = f"{arena_heading(report.arena)}\n{arena_text(report.arena)}\n{to_text(arena_table(report.arena))}"
     return "\n".join((f"{headline(report)}\n", *(to_text(table) for table in report_tables(report)), arena))
 
 
@@ -205,10 +254,17 @@ def report_json(report: SizeReport) -> dict[str, Any]:
             "counts": How.ESTIMATED.value,
         },
         "parts": [
-            {"name": part.name, "memory": part.region.value, "estimated": part.estimated, "linked": part.linked}
+            {
+                "name": part.name,
+                "within": part.within or None,
+                "memory": part.region.value,
+                "estimated": part.estimated,
+                "linked": part.linked,
+            }
             for part in report.sizes.parts
         ],
-        "layers": [_layer_json(row) for row in report.cost.rows],
+        "contributions": [asdict(contribution) for contribution in report.contributions],
+        "layers": [_layer_json(row, layer) for row, layer in zip(report.cost.rows, report.code, strict=True)],
         "arena": {
             "bytes": report.arena.n_bytes,
             "blocks": [
@@ -229,7 +285,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
     }
 
 
-def _layer_json(row: CostRow) -> dict[str, Any]:
+def _layer_json(row: CostRow, layer: CLayer) -> dict[str, Any]:
     return {
         "name": row.name,
         "op": row.op,
@@ -241,7 +297,10 @@ def _layer_json(row: CostRow) -> dict[str, Any]:
         "weight_bytes_stored": row.weight_storage_bytes,
         "bias_bytes": row.bias_bytes,
         "requantisation_bytes": row.requantisation_bytes,
+        "constant_bytes": layer.constant_bytes,
         "activation_bytes": row.activation_bytes,
+        "scratch_bytes": layer.scratch_bytes,
+        "kernel": layer.kernel or None,
     }
 
 

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""assess: one network on one board, every figure collected and held against the board and, if given, a budget.
+
+`subbyte report`, `check` and `flash` all ask here, so that none of them can be more lenient than another. The board's
+own limits always count; a firmware that cannot even be linked is over them by what the linker says is missing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.boards import Board
+from toolchain.budget.limits import Budget, Limit
+from toolchain.budget.sizes import Expected, Sizes, sizes_of
+from toolchain.budget.verdict import Check, Verdict, judge, verdict_of
+from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_firmware
+from toolchain.export.c import CModel, c_sources
+from toolchain.export.project import FrontEnd, Project, c_runtime, make_project
+from toolchain.graph.cost import Cost, count, graph_cost
+from toolchain.graph.counting import Count, Rule
+from toolchain.graph.graph import Graph
+from toolchain.measure import How, Measure
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """Figures and verdict. model: the generated C, with its Plan. build: None where nothing was linked."""
+
+    graph: Graph
+    board: Board
+    model: CModel
+    build: Build | None
+    cost: Cost
+    counts: tuple[Count, ...]
+    sizes: Sizes
+    verdict: Verdict
+
+
+def assess(
+    graph: Graph,
+    board: Board,
+    *,
+    front_end: FrontEnd | None = None,
+    folder: Path | None = None,
+    budget: Budget | None = None,
+    accuracy: Measure | None = None,
+) -> Assessment:
+    """Size `graph` up for `board`. folder: where the firmware is built; None builds nothing, estimates alone.
+
+    accuracy: as recorded for this network, None where it never was. Raises BudgetError where a limit has no figure,
+    ModelError where the C kernels cannot express the graph, ToolError where the build fails for want of a tool.
+    """
+    build, shortfalls = _build(graph, board, front_end, folder)
+    return assess_build(
+        graph, board, build, shortfalls=shortfalls, budget=budget, accuracy=accuracy, tried=folder is not None
+    )
+
+
+def assess_build(
+    graph: Graph,
+    board: Board,
+    build: Build | None,
+    *,
+    shortfalls: tuple[Shortfall, ...] = (),
+    budget: Budget | None = None,
+    accuracy: Measure | None = None,
+    tried: bool = True,
+) -> Assessment:
+    """The same for a firmware that is built already. tried: whether a build was attempted at all."""
+    model = c_sources(graph, board.core)
+    cost, counts = graph_cost(graph), tuple(count(graph, rule) for rule in Rule)
+    scratch = max((layer.scratch_bytes for layer in model.layers), default=0)
+    expected = Expected(model.constant_bytes, model.arena_bytes, scratch, board.limits.stack_bytes)
+    sizes = sizes_of(expected, build)
+    figures = _figures(sizes, counts, accuracy)
+    limits = (*_board_limits(board, figures), *(budget.limits if budget else ()))
+    if tried and build is None:
+        # It could not be linked: what is missing is known, the figures of the whole are not.
+        limits = tuple(limit for limit in limits if limit.name in figures)
+    missing = (_missing(board, shortfall) for shortfall in shortfalls if build is None)
+    verdict = verdict_of((*missing, *judge(limits, figures, cost).checks), cost)
+    return Assessment(graph, board, model, build, cost, counts, sizes, verdict)
+
+
+def _build(
+    graph: Graph, board: Board, front_end: FrontEnd | None, folder: Path | None
+) -> tuple[Build | None, tuple[Shortfall, ...]]:
+    if folder is None:
+        return None, ()
+    project: Project = make_project(graph, board, c_runtime(graph, board), front_end)
+    try:
+        return build_firmware(project, folder), ()
+    except DoesNotFitError as error:
+        return error.build, error.shortfalls
+
+
+def _figures(sizes: Sizes, counts: tuple[Count, ...], accuracy: Measure | None) -> dict[str, Measure]:
+    """Every figure that a limit may be about, by the limit's name."""
+    figures = sizes.measures()
+    for counted in counts:
+        name = f"operations.{counted.rule.value}"
+        figures[name] = Measure(name, counted.operations, "operations", How.ESTIMATED)
+        if counted.memory_bytes is not None:
+            name = f"memory.{counted.rule.value}"
+            figures[name] = Measure(name, counted.memory_bytes, "B", How.ESTIMATED)
+        if counted.rule is Rule.MACS:
+            figures["macs"] = Measure("macs", counted.macs, "MAC", How.ESTIMATED)
+    if accuracy is not None:
+        figures["accuracy"] = accuracy
+    return figures
+
+
+def _board_limits(board: Board, figures: dict[str, Measure]) -> tuple[Limit, ...]:
+    """What the board allows: of the linked firmware, or of the parts that are known without one."""
+    origin = f"board {board.id}"
+    linked = "flash_bytes" in figures
+    limits = [
+        Limit("flash_bytes" if linked else "weight_bytes", board.limits.flash_bytes, "B", origin),
+        Limit("ram_bytes" if linked else "arena_bytes", board.limits.ram_bytes, "B", origin),
+    ]
+    if linked:
+        limits.append(Limit("stack_bytes", board.limits.stack_bytes, "B", origin))
+    return tuple(limits)
+
+
+def _missing(board: Board, shortfall: Shortfall) -> Check:
+    """A limit of the board that is known to be missed though nothing could be linked."""
+    limit = Limit(shortfall.figure, shortfall.allowed, "B", f"board {board.id}, {shortfall.where}")
+    return Check(limit, Measure(shortfall.figure, shortfall.needed, "B", How.LINKED))
