@@ -73,6 +73,11 @@ def _refuses_view(graph: Graph, op: Reshape, core: Core) -> str | None:
     return "its input lies in flash" if graph.tensor(op.input).is_constant else None
 
 
+def _refuses_copy(graph: Graph, op: Reshape, core: Core) -> str | None:
+    """The input is a constant: its bytes are copied from flash."""
+    return None if graph.tensor(op.input).is_constant else "input and output are the same bytes"
+
+
 def _view_code(graph: Graph, op: Reshape) -> LayerCode:
     return LayerCode(())
 
@@ -87,5 +92,5 @@ KERNELS = (
     Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
     Kernel("sb_softmax_s8", Softmax, "twice", refuses=_refuses_softmax, code=_softmax_code, overwrites=_any_input),
     Kernel("", Reshape, "never", refuses=_refuses_view, code=_view_code),
-    Kernel("memcpy", Reshape, "never", refuses=takes_any, code=_copy_code),
+    Kernel("memcpy", Reshape, "never", refuses=_refuses_copy, code=_copy_code),
 )

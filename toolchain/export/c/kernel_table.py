@@ -15,7 +15,7 @@ from toolchain.export.c.kernel import Kernel
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 
-# For each operator the fastest first; the last row of each takes whatever the C code can take at all.
+# For each operator the fastest first; behind them what takes the rest, as far as the C code can take it at all.
 KERNELS: tuple[Kernel, ...] = (
     *convolutions.KERNELS,
     *fully_connected.KERNELS,

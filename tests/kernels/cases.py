@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Named edge cases of every operator, for every kernel that takes them.
+
+A case appends one operator to a net at `net.last`. `graph_of` puts all cases of a kernel into one Graph with as many
+outputs, so that a kernel is compiled and run once; their inputs have zero points all over int8.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.graphs import GraphBuilder, float32
+from toolchain.graph import ops
+from toolchain.graph.graph import Graph
+from toolchain.graph.tensor import DType, Quantisation, Tensor
+
+Append = Callable[[GraphBuilder], object]
+ZERO_POINTS = (0, -128, 127, 5, -77)
+
+
+@dataclass(frozen=True)
+class Case:
+    """label: what is odd about it. shape: of its input."""
+
+    label: str
+    append: Append
+    shape: tuple[int, ...] = (1, 7, 6, 5)
+
+
+def _relu(net: GraphBuilder) -> dict[str, object]:
+    return {"zero_point": -40, "activation": (-40, 90)}
+
+
+INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
+
+CONV2D = (
+    Case("1x1", lambda n: n.conv2d(6)),
+    Case("1x1, one channel in and out", lambda n: n.conv2d(1), (1, 3, 5, 1)),
+    Case("1x1, odd channels, odd pixels", lambda n: n.conv2d(3), (1, 3, 3, 9)),
+    Case("1x1, one pixel", lambda n: n.conv2d(7), (1, 1, 1, 11)),
+    Case("1x1, more channels out", lambda n: n.conv2d(16), (1, 5, 5, 4)),
+    Case("1x1, narrow activation", lambda n: n.conv2d(4, **_relu(n))),
+    Case("1x1 with stride", lambda n: n.conv2d(4, stride=(2, 3))),
+    Case("1x1 in a border", lambda n: n.conv2d(4, padding=(1, 0, 0, 2))),
+    Case("3x3 same", lambda n: n.conv2d(8, (3, 3))),
+    Case("3x3 valid", lambda n: n.conv2d(5, (3, 3), padding="valid")),
+    Case("one channel in", lambda n: n.conv2d(6, (5, 3), stride=(2, 1)), (1, 9, 7, 1)),
+    Case("asymmetric border", lambda n: n.conv2d(3, (3, 2), padding=(2, 0, 0, 1))),
+    Case("border wider than the kernel", lambda n: n.conv2d(3, (2, 2), padding=(3, 2, 4, 3))),
+    Case("dilation", lambda n: n.conv2d(4, (3, 2), dilation=(2, 3), padding=(1, 1, 1, 1))),
+    Case("stride and dilation", lambda n: n.conv2d(4, (2, 2), stride=(2, 2), dilation=(3, 2), padding=(2, 1, 0, 1))),
+    Case("kernel as large as the image", lambda n: n.conv2d(5, (7, 6), padding="valid")),
+    Case("flat kernel", lambda n: n.conv2d(5, (1, 6), padding="valid")),
+    Case("tall kernel", lambda n: n.conv2d(5, (7, 1), padding="valid")),
+    Case("no bias", lambda n: n.conv2d(4, (3, 3), bias=False)),
+    Case("one scale", lambda n: n.conv2d(4, (3, 3), per_channel=False)),
+    Case("saturating", lambda n: n.conv2d(6, (3, 3), gain=60.0)),
+    Case("narrow activation", lambda n: n.conv2d(6, (3, 3), **_relu(n))),
+    Case("activation of one value", lambda n: n.conv2d(2, (3, 3), activation=(9, 9))),
+    Case("left shift", lambda n: n.conv2d(4, (2, 2), scale=2e-6)),
+    Case("factor just below one half", lambda n: n.conv2d(2, weights=np.ones((2, 5), int), scale=1 / 15.9, gain=1.0)),
+    Case("vanishing scale", lambda n: n.conv2d(4, (2, 2), scale=1e6)),
+    Case("huge biases", lambda n: n.conv2d(7, (2, 2), bias=INT32_EXTREMES)),
+    Case("weights of -128 and 127", lambda n: n.conv2d(2, (3, 3), weights=[-128] * 45 + [127] * 45)),
+    Case("weights of 0", lambda n: n.conv2d(3, (3, 3), weights=np.zeros(135, int))),
+    Case("2 bits", lambda n: n.conv2d(6, (3, 3), bits=2)),
+)
+
+DEPTHWISE = (
+    Case("3x3 same", lambda n: n.depthwise_conv2d()),
+    Case("3x3 valid", lambda n: n.depthwise_conv2d(padding="valid")),
+    Case("3x3, one column of outputs", lambda n: n.depthwise_conv2d(padding="valid"), (1, 5, 3, 4)),
+    Case("3x3, one pixel", lambda n: n.depthwise_conv2d(), (1, 1, 1, 3)),
+    Case("3x3, one channel", lambda n: n.depthwise_conv2d(), (1, 6, 5, 1)),
+    Case("3x3, stride 2", lambda n: n.depthwise_conv2d(stride=(2, 2))),
+    Case("3x3, stride 2 along W, one column", lambda n: n.depthwise_conv2d(stride=(1, 2)), (1, 5, 2, 4)),
+    Case("3x3, stride 3", lambda n: n.depthwise_conv2d(stride=(3, 3))),
+    Case("3x3, multiplier 3", lambda n: n.depthwise_conv2d(multiplier=3)),
+    Case("3x3, narrow activation", lambda n: n.depthwise_conv2d(**_relu(n))),
+    Case("3x3, dilation along H", lambda n: n.depthwise_conv2d(dilation=(2, 1))),
+    Case("3x3, dilation along W", lambda n: n.depthwise_conv2d(dilation=(1, 2))),
+    Case("3x3, asymmetric border", lambda n: n.depthwise_conv2d(padding=(0, 2, 2, 1))),
+    Case("3x3, border wider than the kernel", lambda n: n.depthwise_conv2d(padding=(4, 3, 5, 3))),
+    Case("1x1", lambda n: n.depthwise_conv2d((1, 1))),
+    Case("2x2", lambda n: n.depthwise_conv2d((2, 2))),
+    Case("2x2, stride 2", lambda n: n.depthwise_conv2d((2, 2), stride=(2, 2))),
+    Case("4x4, stride 2 along W", lambda n: n.depthwise_conv2d((4, 4), stride=(1, 2)), (1, 6, 9, 3)),
+    Case("5x5", lambda n: n.depthwise_conv2d((5, 5))),
+    Case("5x5, stride 2", lambda n: n.depthwise_conv2d((5, 5), stride=(2, 2)), (1, 9, 8, 3)),
+    Case("7x6 valid", lambda n: n.depthwise_conv2d((7, 6), padding="valid")),
+    Case("1x5, multiplier 2", lambda n: n.depthwise_conv2d((1, 5), multiplier=2)),
+    Case("no bias", lambda n: n.depthwise_conv2d(bias=False)),
+    Case("one scale", lambda n: n.depthwise_conv2d(per_channel=False)),
+    Case("saturating", lambda n: n.depthwise_conv2d(gain=60.0)),
+    Case("left shift", lambda n: n.depthwise_conv2d(scale=2e-6)),
+    Case("vanishing scale", lambda n: n.depthwise_conv2d(scale=1e6)),
+    Case("huge biases", lambda n: n.depthwise_conv2d(bias=INT32_EXTREMES[:5])),
+    Case("weights of -128 and 127", lambda n: n.depthwise_conv2d(weights=[-128, 127, -128, 127, -128] * 9)),
+)
+
+FULLY_CONNECTED = (
+    Case("one output", lambda n: n.fully_connected(1)),
+    Case("three outputs", lambda n: n.fully_connected(3)),
+    Case("four outputs", lambda n: n.fully_connected(4)),
+    Case("nine outputs", lambda n: n.fully_connected(9)),
+    Case("one input", lambda n: n.fully_connected(5), (1, 1)),
+    Case("three inputs", lambda n: n.fully_connected(5), (1, 3)),
+    Case("several rows", lambda n: n.fully_connected(6, inputs=10)),
+    Case("several rows of one input", lambda n: n.fully_connected(2, inputs=1), (1, 5)),
+    Case("no bias", lambda n: n.fully_connected(4, bias=False)),
+    Case("one scale", lambda n: n.fully_connected(5, per_channel=False)),
+    Case("narrow activation", lambda n: n.fully_connected(5, **_relu(n))),
+    Case("left shift", lambda n: n.fully_connected(5, scale=2e-6)),
+    Case("vanishing scale", lambda n: n.fully_connected(5, scale=1e6)),
+    Case("saturating", lambda n: n.fully_connected(5, gain=60.0)),
+    Case("huge biases", lambda n: n.fully_connected(7, bias=INT32_EXTREMES)),
+    Case("weights of -128 and 127", lambda n: n.fully_connected(2, weights=[-128] * 210 + [127] * 210)),
+    Case("long", lambda n: n.fully_connected(2), (1, 3001)),
+)
+
+AVERAGE_POOL = (
+    Case("whole image", lambda n: n.average_pool2d((7, 6))),
+    Case("overlapping", lambda n: n.average_pool2d((3, 3), stride=(1, 1))),
+    Case("gaps between", lambda n: n.average_pool2d((2, 2), stride=(3, 4))),
+    Case("same", lambda n: n.average_pool2d((3, 4), stride=(2, 2), padding="same")),
+    Case("asymmetric border", lambda n: n.average_pool2d((3, 3), stride=(1, 2), padding=(2, 0, 0, 1))),
+    Case("narrow activation", lambda n: n.average_pool2d((2, 2), activation=(-20, 30))),
+    Case("one pixel", lambda n: n.average_pool2d((1, 1))),
+)
+
+MAX_POOL = (
+    Case("whole image", lambda n: n.max_pool2d((7, 6))),
+    Case("overlapping", lambda n: n.max_pool2d((3, 3), stride=(1, 1))),
+    Case("gaps between", lambda n: n.max_pool2d((2, 2), stride=(3, 4))),
+    Case("same", lambda n: n.max_pool2d((3, 4), stride=(2, 2), padding="same")),
+    Case("asymmetric border", lambda n: n.max_pool2d((3, 3), stride=(1, 2), padding=(2, 0, 0, 1))),
+    Case("narrow activation", lambda n: n.max_pool2d((2, 2), activation=(-20, 30))),
+)
+
+MEAN = (
+    Case("same scale", lambda n: n.mean()),
+    Case("other scale", lambda n: n.mean(scale=0.011, zero_point=-13)),
+    Case("kept axes", lambda n: n.mean(keep=True, scale=0.05, zero_point=127)),
+    Case("one pixel", lambda n: n.mean(scale=0.02), (1, 1, 1, 5)),
+    Case("many pixels", lambda n: n.mean(scale=0.004), (1, 31, 33, 2)),
+    Case("left shift", lambda n: n.mean(scale=1e-5)),
+    Case("vanishing scale", lambda n: n.mean(scale=1e6)),
+)
+
+ADD = (
+    Case("to itself", lambda n: n.add(n.last, scale=0.05)),
+    Case("to another scale", lambda n: n.add(_other(n, 0.003, 17), scale=0.02, zero_point=-128)),
+    Case("narrow activation", lambda n: n.add(_other(n, 0.09, 17), scale=0.05, activation=(-10, 20))),
+    Case("saturating", lambda n: n.add(_other(n, 0.5, -128), scale=0.001, zero_point=127)),
+    Case("vanishing scale", lambda n: n.add(_other(n, 0.5, -128), scale=1e5, zero_point=3)),
+    Case("to a constant", lambda n: n.add(_constant(n, n.shape), scale=0.05)),
+)
+
+CONCATENATION = (
+    Case("with itself", lambda n: n.concatenation(n.last)),
+    Case("of three", lambda n: n.concatenation(n.last, n.last)),
+    Case("of different widths", lambda n: _wider(n)),
+    Case("of one row", lambda n: n.concatenation(n.last), (1, 9)),
+)
+
+PAD = (
+    Case("all around", lambda n: n.pad((1, 2, 3, 4))),
+    Case("above", lambda n: n.pad((2, 0, 0, 0))),
+    Case("to the right", lambda n: n.pad((0, 0, 0, 1))),
+    Case("nowhere", lambda n: n.pad((0, 0, 0, 0))),
+)
+
+REQUANTISE = (
+    Case("lone clamp", lambda n: n.requantise(activation=(-5, 60))),
+    Case("other scale", lambda n: n.requantise(scale=0.07, zero_point=-31)),
+    Case("finer scale", lambda n: n.requantise(scale=0.0009, zero_point=100)),
+    Case("factor above one", lambda n: n.requantise(scale=1e-7, zero_point=127)),
+    Case("vanishing scale", lambda n: n.requantise(scale=1e6, zero_point=-128)),
+)
+
+SOFTMAX = (
+    Case("row of 12", lambda n: n.softmax(), (1, 12)),
+    Case("row of one", lambda n: n.softmax(), (1, 1)),
+    Case("several rows", lambda n: n.softmax()),
+    Case("beta", lambda n: n.softmax(beta=0.1), (1, 12)),
+    Case("steep", lambda n: n.softmax(beta=40.0), (1, 12)),
+    Case("flat", lambda n: n.softmax(beta=1e-6), (1, 12)),
+    Case("long row", lambda n: n.softmax(beta=0.01), (1, 4095)),
+)
+
+RESHAPE = (
+    Case("to a row", lambda n: n.reshape((1, 210))),
+    Case("of a constant", lambda n: n.back_to(_constant(n, (1, 6, 5))).reshape((5, 6))),
+)
+
+CASES: dict[type[ops.Operator], tuple[Case, ...]] = {
+    ops.Conv2D: CONV2D,
+    ops.DepthwiseConv2D: DEPTHWISE,
+    ops.FullyConnected: FULLY_CONNECTED,
+    ops.AveragePool2D: AVERAGE_POOL,
+    ops.MaxPool2D: MAX_POOL,
+    ops.Mean: MEAN,
+    ops.Add: ADD,
+    ops.Concatenation: CONCATENATION,
+    ops.Pad: PAD,
+    ops.Requantise: REQUANTISE,
+    ops.Softmax: SOFTMAX,
+    ops.Reshape: RESHAPE,
+}
+
+
+def _other(net: GraphBuilder, scale: float, zero_point: int) -> str:
+    """A second input of the shape of the last value."""
+    last = net.last
+    name = net.input(f"other_{len(net._tensors)}", net.shape, scale=scale, zero_point=zero_point)
+    net.back_to(last)
+    return name
+
+
+def _constant(net: GraphBuilder, shape: tuple[int, ...]) -> str:
+    """A constant of random bytes, to be read as an activation."""
+    name = f"constant_{len(net._tensors)}"
+    quantisation = Quantisation((float32(0.04),), 11)
+    data = net.rng.integers(-128, 128, shape).astype(np.int8)
+    net._tensors[name] = Tensor(name, shape, DType.INT8, quantisation, data=data)
+    return name
+
+
+def _wider(net: GraphBuilder) -> GraphBuilder:
+    left = net.last
+    before = net._tensors[left].quantisation
+    net.conv2d(3, scale=before.scale, zero_point=before.zero_point)
+    return net.concatenation(left, net.last)
+
+
+def graph_of(cases: Sequence[Case], seed: int = 0) -> Graph:
+    """All cases side by side, each with an input and an output of its own."""
+    net = GraphBuilder("cases", cases[0].shape, scale=0.05, zero_point=ZERO_POINTS[0], seed=seed)
+    outputs = []
+    for index, case in enumerate(cases):
+        if index > 0:
+            net.input(f"input_{index}", case.shape, scale=0.05, zero_point=ZERO_POINTS[index % len(ZERO_POINTS)])
+        net.rng = np.random.default_rng([seed, zlib.crc32(case.label.encode())])  # the same among any others
+        case.append(net)
+        outputs.append(net.last)
+    return net.graph(*outputs)
