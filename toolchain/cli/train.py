@@ -59,7 +59,7 @@ def train(
     qat_lr: Annotated[float, typer.Option(help="Largest learning rate on the grid.")] = TrainConfig.qat_lr,
     weight_decay: Annotated[float, typer.Option(help="Of weights, in float.")] = TrainConfig.weight_decay,
     label_smoothing: Annotated[float, typer.Option(help="0 is none.")] = TrainConfig.label_smoothing,
-    threads: Annotated[int | None, typer.Option(help="Of torch; all cores without. Part of the run.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Of torch; all cores but one without. Part of the run.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that there is a run to go on with.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="What run.json says, on standard output.")] = False,

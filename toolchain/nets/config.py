@@ -26,7 +26,7 @@ class TrainConfig:
     epochs, qat_epochs: in float, then with every value on its integer grid.
     lr, qat_lr: largest learning rates of the two stages, each with warm-up and cosine decay to 0.
     threads: of torch; part of the configuration because sums in another order round differently. None: those of the
-    run's first start, and then all cores.
+    run's first start, and then all cores but one.
     device: `cpu`, `cuda`, or `auto` for a GPU if there is one. Only the CPU repeats to the bit.
 
     Raises ModelError where a value is out of range.

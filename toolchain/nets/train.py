@@ -87,14 +87,15 @@ def _record_before(folder: RunFolder, resume: bool) -> RunRecord | None:
 
 
 def _settled(config: TrainConfig, before: RunRecord | None) -> TrainConfig:
-    """`config` with threads and device decided: as the run began, else all cores and a GPU if there is one."""
+    """`config` with threads and device decided: as the run began, else all cores but one and a GPU if there is one."""
     recorded = before.config if before else {}
     device = config.device
     if device == "auto":
         device = recorded.get("device") or ("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError("device cuda: torch finds no GPU here (a run that began on one can only go on there)")
-    threads = config.threads or recorded.get("threads") or len(os.sched_getaffinity(0))
+    # One core is left to the thread that makes the next epoch's features: faster than sharing all of them.
+    threads = config.threads or recorded.get("threads") or max(1, len(os.sched_getaffinity(0)) - 1)
     return replace(config, threads=threads, device=device)
 
 
