@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tflm_sources: a network for users of TensorFlow Lite for Microcontrollers, as C++ sources.
+
+    model/model.h                  the same functions as plain C offers, and <name>_init()
+    model/model.cc                 interpreter and arena
+    model/<name>_op_resolver.h     MicroMutableOpResolver with just the operators that the file uses
+    model/<name>_model_data.h/.cc  g_<name>_model_data: the .tflite file
+
+A project of TFLite Micro's own can take the last three alone. C++17, no exceptions, no RTTI, no heap.
+"""
+
+import hashlib
+import textwrap
+from dataclasses import dataclass
+
+from toolchain.core import Core
+from toolchain.export.c.names import names_of
+from toolchain.export.templates import VALUES_A_LINE, render
+from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflm.arena import ArenaSize, arena_size
+from toolchain.graph.graph import Graph
+from toolchain.graph.names import tidy_name
+from toolchain.graph.tflite_in.container import RawModel, unpack
+from toolchain.graph.tflite_in.schema import Builtin
+
+REMAKE = "subbyte pack MODEL --board BOARD --runtime tflm -o DIR"
+
+# Methods of MicroMutableOpResolver. Source: tflite-micro, tensorflow/lite/micro/micro_mutable_op_resolver.h.
+_METHODS = {
+    Builtin.ADD: "AddAdd",
+    Builtin.AVERAGE_POOL_2D: "AddAveragePool2D",
+    Builtin.CONCATENATION: "AddConcatenation",
+    Builtin.CONV_2D: "AddConv2D",
+    Builtin.DEPTHWISE_CONV_2D: "AddDepthwiseConv2D",
+    Builtin.FULLY_CONNECTED: "AddFullyConnected",
+    Builtin.MAXIMUM: "AddMaximum",
+    Builtin.MAX_POOL_2D: "AddMaxPool2D",
+    Builtin.MEAN: "AddMean",
+    Builtin.MINIMUM: "AddMinimum",
+    Builtin.PAD: "AddPad",
+    Builtin.PADV2: "AddPadV2",
+    Builtin.QUANTIZE: "AddQuantize",
+    Builtin.RELU: "AddRelu",
+    Builtin.RELU6: "AddRelu6",
+    Builtin.RESHAPE: "AddReshape",
+    Builtin.SOFTMAX: "AddSoftmax",
+}
+
+
+@dataclass(frozen=True)
+class PortView:
+    """An input or output, as model/model.h names it."""
+
+    function: str
+    argument: str
+    macro: str
+    tensor: str
+    shape: str
+    n_bytes: int
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True)
+class TflmView:
+    """What the templates get."""
+
+    prefix: str
+    macro: str
+    name: str
+    sha256: str
+    core: str
+    remake: str
+    inputs: tuple[PortView, ...]
+    outputs: tuple[PortView, ...]
+    predict_parameters: str
+    operators: tuple[str, ...]
+    arena_bytes: int
+    arena_how: tuple[str, ...]
+    model_bytes: int
+    model_sha256: str
+    model_text: str
+
+    @property
+    def ports(self) -> tuple[PortView, ...]:
+        """Inputs, then outputs."""
+        return (*self.inputs, *self.outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class TflmModel:
+    """sources: path in the project -> text. tflite: the file inside. operators: methods of the resolver."""
+
+    sources: dict[str, str]
+    tflite: bytes
+    arena: ArenaSize
+    operators: tuple[str, ...]
+
+
+def tflm_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> TflmModel:
+    """The C++ of `graph` for `core`; same graph and core, same bytes. Raises ModelError where TFLite cannot say it."""
+    content = tflite_bytes(graph)
+    model = unpack(content)
+    arena = arena_size(model, core)
+    prefix = names_of(graph).prefix
+    inputs, outputs = _ports(graph, graph.inputs, "input"), _ports(graph, graph.outputs, "output")
+    view = TflmView(
+        prefix=prefix,
+        macro=prefix.upper(),
+        name=graph.name,
+        sha256=graph.sha256,
+        core=core.name,
+        remake=remake,
+        inputs=inputs,
+        outputs=outputs,
+        predict_parameters=", ".join(
+            [f"const int8_t *{port.argument}" for port in inputs] + [f"int8_t *{port.argument}" for port in outputs]
+        ),
+        operators=_operators(model),
+        arena_bytes=arena.total_bytes,
+        arena_how=tuple(textwrap.wrap(arena.how + ".", 112)),
+        model_bytes=len(content),
+        model_sha256=hashlib.sha256(content).hexdigest(),
+        model_text=_hexadecimal(content),
+    )
+    files = {
+        "model/model.h": "model.h.j2",
+        "model/model.cc": "model.cc.j2",
+        f"model/{prefix}_op_resolver.h": "op_resolver.h.j2",
+        f"model/{prefix}_model_data.h": "model_data.h.j2",
+        f"model/{prefix}_model_data.cc": "model_data.cc.j2",
+    }
+    sources = {path: render(f"tflm/{template}", view) for path, template in files.items()}
+    return TflmModel(sources, content, arena, view.operators)
+
+
+def _operators(model: RawModel) -> tuple[str, ...]:
+    return tuple(sorted({_METHODS[Builtin(op.code)] for op in model.operators}))
+
+
+def _ports(graph: Graph, tensors: tuple[str, ...], role: str) -> tuple[PortView, ...]:
+    names = names_of(graph)
+    views = []
+    for name in dict.fromkeys(tensors):
+        tensor = graph.tensor(name)
+        # One port alone needs no name of its own.
+        function = f"{names.prefix}_{role}" if len(set(tensors)) == 1 else f"{names.ports[name]}_{role}"
+        shape = tensor.shape[1:] if len(tensor.shape) > 1 and tensor.shape[0] == 1 else tensor.shape
+        views.append(
+            PortView(
+                function=function,
+                argument=function.removeprefix(f"{names.prefix}_"),
+                macro=function.upper(),
+                tensor=tidy_name(name),
+                shape=f"[{','.join(map(str, shape))}]",
+                n_bytes=tensor.container_bytes,
+                scale=tensor.quantisation.scale,
+                zero_point=tensor.quantisation.zero_point,
+            )
+        )
+    return tuple(views)
+
+
+def _hexadecimal(content: bytes) -> str:
+    lines = [content[start : start + VALUES_A_LINE] for start in range(0, len(content), VALUES_A_LINE)]
+    return "\n".join("  " + " ".join(f"0x{byte:02x}," for byte in line) for line in lines)
