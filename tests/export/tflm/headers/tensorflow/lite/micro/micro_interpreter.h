@@ -12,6 +12,10 @@
 #include <cstdint>
 #include <cstring>
 
+#ifndef TF_LITE_STATIC_MEMORY
+#error "the library is built with TF_LITE_STATIC_MEMORY: what includes its headers must define it too"
+#endif
+
 #define TFLITE_SCHEMA_VERSION (3)
 
 #ifdef TFLM_OLD_NAMES
@@ -110,6 +114,7 @@ class MicroOpResolver {
   virtual const TFLMRegistration *FindOp(const char *op) const = 0;
   virtual Parser GetOpDataParser(tflite::BuiltinOperator op) const = 0;
   virtual ~MicroOpResolver() {}
+  void operator delete(void *) {} /* TF_LITE_REMOVE_VIRTUAL_DELETE: a virtual destructor must not ask for a heap */
 };
 
 class MicroInterpreter {
