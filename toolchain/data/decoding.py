@@ -5,7 +5,8 @@ The cache's key covers every name, size and time of the listing and the versions
 classes: one decoded corpus serves every split. A corpus with a bad file is never kept, so mending the file is enough.
 Where the cache folder cannot be written the decoded corpus lies in the temporary folder for as long as it is open.
 
-Measured: 24,851 files of Speech Commands v0.01 (20,646 of them Opus), 2 cores: see README, "Figures".
+Measured: 24,851 files of Speech Commands v0.01, 20,646 of them Opus: 70 CPU seconds (2.9 ms an Opus clip, 0.4 ms a FLAC
+one); opening the cache and taking 23,684 clips out, checksums included: 3 CPU seconds.
 """
 
 import contextlib
