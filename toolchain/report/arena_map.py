@@ -20,6 +20,7 @@ FREE = "·"
 
 _MAP_WIDTH, _MAP_HEIGHT = 820, 300
 _STEP_MIN, _STEP_MAX = 26, 96
+_SCRATCH = 5  # colour class of scratch; tensors take turns with those below
 _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 12, 10, 124
 
 
@@ -181,7 +182,10 @@ def arena_svg(arena: ArenaMap) -> str:
 def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
     block = arena.blocks[index]
     scale = _MAP_HEIGHT / arena.n_bytes
-    last = min(block.last, len(arena.steps) - 1)
+    # What is overwritten in place is drawn up to the layer before: that one already shows the newer value.
+    successor = next((b for b in arena.blocks if block.tensor and b.in_place_of == block.tensor), None)
+    last = min(block.last, len(arena.steps) - 1, max(successor.first - 1, block.first) if successor else block.last)
+    colour = _SCRATCH if not block.tensor else sum(1 for b in arena.blocks[:index] if b.tensor) % _SCRATCH
     x, w = _LEFT + block.first * step_width, (last - block.first + 1) * step_width
     h = block.n_bytes * scale
     y = _TOP + _MAP_HEIGHT - block.offset * scale - h
@@ -193,7 +197,7 @@ def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
         place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 4:.1f}"'
         text = f'<text class="in" {place} text-anchor="middle">{escape(label)}</text>'
     return (
-        f'<g><title>{escape(title)}</title><rect class="b{index % 6}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
+        f'<g><title>{escape(title)}</title><rect class="b{colour}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
         f'width="{w - 2:.1f}" height="{max(h - 1, 0.5):.1f}" rx="2"/>{text}</g>'
     )
 
