@@ -6,6 +6,7 @@ interpreter go. A clip's augmentation follows from (seed, epoch, index), so neit
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from types import TracebackType
 from typing import Any, Self
 
@@ -41,6 +42,7 @@ class Feed:
         self.test = self._plain(corpus.test)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="features")
         self._ahead: tuple[int, Future[NDArray[np.int8]]] | None = None
+        self._closing = Event()
 
     def __enter__(self) -> Self:
         return self
@@ -48,6 +50,7 @@ class Feed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     @property
@@ -80,6 +83,8 @@ class Feed:
         x = self._corpus.train.x
         features = np.empty((len(x), *self.spec.shape), np.int8)
         for start in range(0, len(x), _CLIPS_PER_CHUNK):
+            if self._closing.is_set():  # interrupted: nobody waits for these
+                break
             rows = np.arange(start, min(start + _CLIPS_PER_CHUNK, len(x)))
             features[rows] = self._frontend.features(self._augmenter.batch(x[rows], rows, epoch), threads=1)
         return features

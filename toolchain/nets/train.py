@@ -28,6 +28,7 @@ from toolchain.data.corpus import Corpus, load_corpus
 from toolchain.errors import ModelError
 from toolchain.files import write_bytes
 from toolchain.graph.counting import Rule
+from toolchain.graph.model import FEATURE_SPEC, LABELS, NORMALISATION
 from toolchain.measure import How, Measure
 from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig
@@ -185,9 +186,9 @@ def _finish(session: Session, config: TrainConfig, feed: Feed, record: RunRecord
     """Write the network, look at the test part, and say so in run.json, in this order."""
     (float_network, float_best), (quantised, quantised_best) = session.best_networks()
     metadata = {
-        "labels": json.dumps(list(record.labels)),
-        "feature_spec": json.dumps(record.feature_spec),
-        "normalisation": json.dumps(record.normalisation),
+        LABELS: json.dumps(list(record.labels)),
+        FEATURE_SPEC: json.dumps(record.feature_spec),
+        NORMALISATION: json.dumps(record.normalisation),
     }
     write_bytes(folder.model, onnx_bytes(quantised.integers(), metadata))
     float_test, quantised_test = evaluate(float_network, feed.test), evaluate(quantised, feed.test)
