@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolchain.graph import fixedpoint
 from toolchain.graph.fixedpoint import (
     INT32_MAX,
     INT32_MIN,
@@ -124,6 +125,13 @@ def test_wrap_is_what_an_int32_keeps() -> None:
 
 def test_left_shift_saturates() -> None:
     assert saturating_left_shift([1 << 29, -(1 << 30), 3], 2).tolist() == [INT32_MAX, INT32_MIN, 12]
+
+
+def test_constants_are_those_of_gemmlowp() -> None:
+    """fixedpoint.h: exp_on_negative_values and one_over_one_plus_x_for_x_in_0_1."""
+    assert fixedpoint.EXP_OF_MINUS_POWER == (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+    assert (fixedpoint._EXP_OF_MINUS_EIGHTH, fixedpoint._ONE_THIRD) == (1895147668, 715827883)
+    assert (fixedpoint._48_OVER_17, fixedpoint._MINUS_32_OVER_17) == (1515870810, -1010580540)
 
 
 def test_exponential_is_close_to_the_real_one() -> None:

@@ -46,3 +46,12 @@ def test_factors_agree_to_the_last_bit(per_channel: bool) -> None:
         )
 
     assert_runtimes_agree(accumulators_next_to_halves(make))
+
+
+ENDS = [2**31 - 1, -(2**31), 2**31 - 50, -(2**31) + 7]
+
+
+def test_an_accumulator_that_overflows_wraps_as_compiled_kernels_do() -> None:
+    """Undefined in C++, and two's complement in every build: no sound network comes near it."""
+    net = GraphBuilder("net", (1, 6, 6, 4), zero_point=-128).depthwise_conv2d((3, 3), bias=ENDS, scale=4000.0)
+    assert_runtimes_agree(net.graph())

@@ -54,3 +54,12 @@ def test_litert_rounds_once_and_nothing_else_differs(monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(answered, run_batch(graph, inputs)[name])
     assert 0 < np.count_nonzero(answered != twice) < answered.size / 100
     assert np.abs(answered.astype(int) - twice).max() == 1
+
+
+ENDS = [2**31 - 1, -(2**31), 2**31 - 50, -(2**31) + 7]
+
+
+def test_an_accumulator_that_overflows_wraps_as_compiled_kernels_do() -> None:
+    """Undefined in C++, and two's complement in every build: no sound network comes near it."""
+    net = GraphBuilder("net", (1, 16), zero_point=-128).fully_connected(4, bias=ENDS, scale=4000.0)
+    assert_runtimes_agree(net.graph())
