@@ -95,8 +95,21 @@ def _files(info: ModelInfo, content: bytes) -> dict[str, bytes]:
     """The models themselves."""
     files = {"model.tflite": content}
     if info.onnx is not None:
-        files = {"model.onnx": _read(info.onnx)} | files
+        files = {"model.onnx": _self_contained(info.onnx)} | files
     return files
+
+
+def _self_contained(path: Path) -> bytes:
+    """The ONNX file as it is; where its weights lie in other files, with these taken in: a copy would lose them."""
+    from onnx import ModelProto, TensorProto
+
+    from toolchain.graph.onnx_in.protobuf import load_proto
+
+    content = _read(path)
+    weights = ModelProto.FromString(content).graph.initializer
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in weights):
+        return load_proto(path).SerializeToString(deterministic=True)
+    return content
 
 
 def _read(path: Path) -> bytes:
@@ -115,7 +128,7 @@ def _statements(info: ModelInfo, found: Agreement, table: Table) -> dict[str, st
 
 
 def _json(value: Mapping[str, object]) -> str:
-    """JSON with one line an entry of its lists: a manifest of hundreds of scales stays readable, and its diffs short."""
+    """JSON with one line an entry of its lists: hundreds of scales stay readable, and diffs short."""
     lines = []
     for key, entry in value.items():
         if isinstance(entry, list) and entry and isinstance(entry[0], dict):
