@@ -108,7 +108,7 @@ def _self_contained(path: Path) -> bytes:
     content = _read(path)
     weights = ModelProto.FromString(content).graph.initializer
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in weights):
-        return load_proto(path).SerializeToString(deterministic=True)
+        return bytes(load_proto(path).SerializeToString(deterministic=True))
     return content
 
 
