@@ -109,7 +109,8 @@ class ConsoleTable(Sourced):
 
     @model_validator(mode="after")
     def _uart_has_an_address(self) -> Self:
-        if (self.kind is ConsoleKind.SEMIHOSTING) != (self.base == 0 and self.baud == 0):
+        given = (self.base != 0, self.baud != 0)
+        if given != ((False, False) if self.kind is ConsoleKind.SEMIHOSTING else (True, True)):
             raise ValueError("a UART needs `base` and `baud`, semihosting has neither")
         return self
 

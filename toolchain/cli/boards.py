@@ -70,11 +70,17 @@ def _overview(known: list[Board]) -> Table:
         )
         for one in known
     )
-    return Table("", columns, rows, ("Flash and RAM: what a firmware may use. `subbyte boards BOARD` names every source.",))
+    return Table(
+        "", columns, rows, ("Flash and RAM: what a firmware may use. `subbyte boards BOARD` names every source.",)
+    )
 
 
 def _extensions(board: Board) -> str:
-    there = [("DSP", board.core.dsp), ("MVE", board.core.mve), (f"FPU {board.core.fpu.value}", board.core.fpu != "none")]
+    there = [
+        ("DSP", board.core.dsp),
+        ("MVE", board.core.mve),
+        (f"FPU {board.core.fpu.value}", board.core.fpu != "none"),
+    ]
     return " ".join(name for name, has in there if has)
 
 

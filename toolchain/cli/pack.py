@@ -59,7 +59,8 @@ def pack(
         )
         return
     print(f"{output}: {project.graph.name} for {project.board.name}, {len(sources)} files")
-    print(f"  weights and tables {project.runtime.constant_bytes:,} B, arena {project.runtime.arena_bytes:,} B (estimated)")
+    known = project.runtime
+    print(f"  weights and tables {known.constant_bytes:,} B, arena {known.arena_bytes:,} B (estimated)")
     if project.front_end is None:
         print("  without a front end: the model's file does not say how sound becomes its input")
     then = "run" if project.board.emulation else "flash"
@@ -67,10 +68,12 @@ def pack(
 
 
 def load_project(model: Path, board: str, runtime: str) -> Project:
-    """The project of MODEL for BOARD. Raises SubbyteError where one of the three is wrong, or weights or arena too large."""
+    """The project of MODEL for BOARD. Raises SubbyteError where one of the three is wrong, or the network too large."""
     if runtime not in RUNTIMES:
         near = difflib.get_close_matches(runtime, RUNTIMES, n=1)
-        raise BoardError(f"unknown runtime {runtime!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(RUNTIMES)))
+        raise BoardError(
+            f"unknown runtime {runtime!r}: " + (f"did you mean {near[0]}?" if near else ", ".join(RUNTIMES))
+        )
     chosen = load_board(board)
     info = load_model_info(model)
     project = make_project(info.graph, chosen, RUNTIMES[runtime](info.graph, chosen), front_end_of(info))

@@ -39,7 +39,7 @@ def packed(graph: Graph, inputs: Batch) -> Int8:
             raise ModelError(
                 f"graph {graph.name}: input {name} must be int8 [N, {', '.join(map(str, shape))}], not {given}"
             )
-        parts.append(value.reshape(len(value), -1))
+        parts.append(value.reshape(len(value), graph.tensor(name).n_elements))
     if len({len(part) for part in parts}) != 1:
         raise ModelError(f"graph {graph.name}: inputs of different numbers: {[len(part) for part in parts]}")
     return np.ascontiguousarray(np.concatenate(parts, axis=1))

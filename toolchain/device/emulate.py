@@ -36,7 +36,7 @@ def emulate(board: Board, elf: Path, folder: Path, *, timeout_s: float = TIMEOUT
     if done.status is None:
         raise ToolError(f"{board.id}: the emulated firmware did not end within {timeout_s:g} s{_said(done)}")
     if fault := re.search(r"^FAULT: .*$", done.output, re.MULTILINE):
-        raise ToolError(f"{board.id}: the emulated firmware stopped: {fault[0]}{_said(done)}")
+        raise ToolError(f"{board.id}: the emulated firmware stopped: {fault[0]}")
     if "Lockup" in done.output or done.status not in (0, 1):
         raise ToolError(f"{board.id}: {command[0]} ended with status {done.status}{_said(done)}")
     return EmulatedRun(done.output, done.status == 0)

@@ -7,7 +7,9 @@ object; a second build, made only when asked for, also writes the output of ever
 """
 
 import re
+import shutil
 import tempfile
+import weakref
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -62,7 +64,8 @@ class EmulatedModel:
         answers = known_answers(graph, None)
         runtime = runtime or c_runtime(graph, board)
         self._project = Project(graph, board, runtime, None, answers, Application.VERIFY)
-        self._folder = tempfile.TemporaryDirectory(prefix="subbyte-emulated-")
+        self._folder = Path(tempfile.mkdtemp(prefix="subbyte-emulated-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._builds: dict[tuple[Application, bool], Build] = {}
 
     @overload
@@ -112,7 +115,7 @@ class EmulatedModel:
             inputs = {only_names(self.graph)[0]: inputs}
         batch = {name: np.asarray(value).reshape(1, *self.graph.tensor(name).shape) for name, value in inputs.items()}
         project = replace(self._project, application=Application.VERIFY_TRACED)
-        with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
             self._emulate(project, packed(self.graph, batch), Path(name))
             traced = (Path(name) / "trace.bin").read_bytes()
         return self._traced_layers(traced)
@@ -131,7 +134,7 @@ class EmulatedModel:
 
     def _outputs(self, project: Project, inputs: NDArray[np.signedinteger], more_bytes: int = 0) -> Int8:
         """int8 [N, more_bytes + bytes of all outputs]."""
-        with tempfile.TemporaryDirectory(dir=self._folder.name) as name:
+        with tempfile.TemporaryDirectory(dir=self._folder) as name:
             run = self._emulate(project, inputs, Path(name))
             written = np.fromfile(Path(name) / "output.bin", np.int8)
         expected = (len(inputs), more_bytes + bytes_of(self.graph, self.graph.outputs))
@@ -153,6 +156,6 @@ class EmulatedModel:
     def _build(self, project: Project) -> Build:
         key = (project.application, project.front_end is not None)
         if key not in self._builds:
-            folder = Path(self._folder.name) / f"project_{len(self._builds)}"
+            folder = self._folder / f"project_{len(self._builds)}"
             self._builds[key] = build_firmware(project, folder, make_variables=self._make_variables)
         return self._builds[key]

@@ -61,6 +61,7 @@ __attribute__((section(".vectors"), used)) const struct vector_table vectors = {
 __attribute__((naked, used)) void reset_handler(void)
 {
   __asm volatile(
+      ".syntax unified             \n"
       "ldr r0, =linked_stack_limit \n"
       "ldr r1, =linked_stack_top   \n"
       "mov sp, r1                  \n"
@@ -126,6 +127,7 @@ uint32_t firmware_ram_bytes(void)
 __attribute__((naked, used)) void fault_handler(void)
 {
   __asm volatile(
+      ".syntax unified           \n"
       "mov r0, sp                \n"
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
       "movs r1, #0               \n"
@@ -154,11 +156,14 @@ __attribute__((used)) void fault_report(const uint32_t *frame)
   if (stack_holds(frame, 8)) {
     print_register(" at pc ", frame[6]);
     print_register(" lr ", frame[5]);
-  } else {
-    print_register(" stack overflow, sp ", (uint32_t)frame);
   }
 #if __ARM_ARCH >= 7
-  print_register(" cfsr ", *(volatile const uint32_t *)0xe000ed28u);
+  const uint32_t status = *(volatile const uint32_t *)0xe000ed28u; /* CFSR */
+  const int limit_reached = (status & 1u << 20) != 0;              /* STKOF, by the stack's limit register */
+  if (limit_reached || !stack_holds(frame, 8)) {
+    print_register(" stack overflow, sp ", (uint32_t)frame);
+  }
+  print_register(" cfsr ", status);
   print_register(" hfsr ", *(volatile const uint32_t *)0xe000ed2cu);
   print_register(" address ", *(volatile const uint32_t *)0xe000ed38u);
 #endif

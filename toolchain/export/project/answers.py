@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.export.project.front_end import FrontEnd
-from toolchain.export.project.patterns import pattern, test_sound
+from toolchain.export.project.patterns import pattern, rising_tone
 from toolchain.frontend.numpy_frontend import features
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference.interpreter import run
@@ -87,6 +87,6 @@ def _answer(graph: Graph, inputs: dict[str, NDArray[np.int8]]) -> Answer:
 
 def _sound_case(graph: Graph, front_end: FrontEnd) -> SoundCase:
     spec = front_end.spec
-    heard = features(spec, front_end.normalisation, test_sound(spec.clip_samples)[None])[0]  # [T, F]
+    heard = features(spec, front_end.normalisation, rising_tone(spec.clip_samples)[None])[0]  # [T, F]
     name = graph.inputs[0]
     return SoundCase(zlib.crc32(heard.tobytes()), _answer(graph, {name: heard.reshape(graph.tensor(name).shape)}))

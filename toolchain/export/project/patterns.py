@@ -37,14 +37,14 @@ def pattern(seed: int, low: int, high: int, count: int) -> NDArray[np.int8]:
     """`count` values low..high.
 
     >>> pattern(1, -128, 127, 4).tolist()
-    [-128, -124, -70, -15]
+    [-128, -124, 29, -110]
     """
     words = random_words(seed)
     span = high - low + 1
     return np.array([low + ((next(words) >> 16) * span >> 16) for _ in range(count)], np.int8)
 
 
-def test_sound(count: int) -> NDArray[np.int16]:
+def rising_tone(count: int) -> NDArray[np.int16]:
     """`count` samples of the rising, fading tone over noise."""
     words = random_words(_NOISE_SEED)
     noise = np.array([(next(words) >> 22) - 512 for _ in range(count)], np.int64)
