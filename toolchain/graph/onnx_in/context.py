@@ -33,6 +33,9 @@ CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}  # memory order of ONNX's [N, C,
 # These may stand between QuantizeLinear and DequantizeLinear: they compute nothing new.
 CHOOSES_INTEGERS = ("MaxPool", "GlobalMaxPool", "Concat", "Pad")
 
+# Of all constants behind DequantizeLinear and other operators together; memory is what it protects.
+MAX_COMPUTED_ELEMENTS = 1 << 26
+
 
 @dataclass(frozen=True)
 class Entrance:
@@ -51,6 +54,13 @@ class Context:
         self.values: dict[str, Value] = {}
         self._entrances: dict[str, Entrance] = {}
         self._entered: dict[str, str] = {}
+        self._spent = 0
+
+    def spend(self, node: Node, elements: int) -> None:
+        """Account for a constant that is computed offline. Raises ModelError where a file asks for endless ones."""
+        self._spent += elements
+        if self._spent > MAX_COMPUTED_ELEMENTS:
+            raise ModelError(f"{node}: constants of more than {MAX_COMPUTED_ELEMENTS} elements to be computed offline")
 
     def announce(self, name: str, dtype: str, entrance: "Entrance") -> None:
         """An input of the file; it becomes a Graph input once its grid is known."""

@@ -16,6 +16,8 @@ from toolchain.graph.onnx_in.operator_form import in_qdq_form
 # QuantizeLinear is an operator of ONNX from this version on.
 OLDEST_OPSET = 10
 
+MAX_PORTS = 64
+
 INPUT_TYPES = {
     TensorProto.FLOAT: "float32",
     TensorProto.FLOAT16: "float16",
@@ -45,6 +47,8 @@ def decoded(model: ModelProto) -> Network:
     outputs = tuple(value.name for value in graph.output)
     if not outputs:
         raise ModelError("the graph has no outputs")
+    if max(len(inputs), len(outputs)) > MAX_PORTS:
+        raise ModelError(f"{len(inputs)} inputs and {len(outputs)} outputs; at most {MAX_PORTS} of each are read")
     known = constants.keys() | {port.name for port in inputs}
     nodes = in_running_order(in_qdq_form(_node(node) for node in graph.node), set(known))
     metadata = {entry.key: entry.value for entry in model.metadata_props}

@@ -7,7 +7,9 @@ Source: ONNX operator specification.
 """
 
 from dataclasses import replace
+from itertools import accumulate
 from math import prod
+from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +43,8 @@ def add(node: Node, context: Context) -> Value:
     if subtracts:
         raise ModelError(f"{node}: the difference of two activations is not supported")
     left, right = context.activation(node, 0), context.activation(node, 1)
-    shape = np.broadcast_shapes(_column(left.layout, right.layout), _column(right.layout, left.layout))
-    if left.layout.n_elements != right.layout.n_elements or prod(shape) != left.layout.n_elements:
+    shape = _with_rank(left.layout, right.layout)
+    if shape != _with_rank(right.layout, left.layout):
         raise ModelError(
             f"{node}: activations of shapes {list(left.layout.shape)} and {list(right.layout.shape)}; both must have "
             "one shape"
@@ -118,16 +120,18 @@ def _scaled_input(node: Node, value: ModelInput, gain: Reals, shift: Reals) -> M
 
 
 def _depthwise(node: Node, source: Activation, context: Context, gain: Reals, shift: Reals) -> Pending:
-    """The affine map as a depthwise 1x1 convolution over the fewest channels that can tell its factors apart."""
+    """The affine map as a depthwise 1x1 convolution, over the channels that are there or the fewest that can tell.
+
+    Constants may vary along an axis that is no channel (a factor per frequency): then the axes inside it join it.
+    """
     layout = _broadcast(node, source.layout, gain, shift)
-    channels = 1
-    for size in (1, *reversed(layout.sizes)):
-        channels *= size
+    image = context.builder.tensors[source.tensor].shape
+    own = image[3] if len(image) == 4 and image[0] == 1 else 1
+    for channels in (own, *accumulate(reversed(layout.sizes), mul)):
         gains, shifts = (_per_channel(layout, each, channels) for each in (gain, shift))
         if gains is not None and shifts is not None:
             break
     assert gains is not None and shifts is not None  # with every element a channel of its own they always are
-    image = context.builder.tensors[source.tensor].shape
     if len(image) != 4 or image[0] != 1 or image[3] != channels:
         image = (1, layout.n_elements // channels, 1, channels)
     unit = Weights(np.full((1, 1, 1, channels), UNIT, np.int64), 3, np.full(channels, 1 / UNIT), bits=8)
@@ -162,8 +166,8 @@ def _broadcast(node: Node, layout: Layout, gain: Reals, shift: Reals) -> Layout:
     return layout.reshaped(shape)
 
 
-def _column(layout: Layout, other: Layout) -> tuple[int, ...]:
-    """Shape with ones in front up to the other's rank."""
+def _with_rank(layout: Layout, other: Layout) -> tuple[int, ...]:
+    """Shape with ones in front up to the other's rank, as broadcasting has it."""
     return (1,) * (len(other.axes) - len(layout.axes)) + layout.shape
 
 

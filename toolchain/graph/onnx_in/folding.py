@@ -22,7 +22,7 @@ from toolchain.graph.onnx_in.values import Constant, QuantisedConstant, Value
 Array = NDArray[Any]  # any dtype: the rules below say which they take
 
 # Weights of a network for a microcontroller are far below this.
-MAX_CONSTANT_ELEMENTS = 1 << 26
+MAX_CONSTANT_ELEMENTS = 1 << 25
 
 CAST_TYPES = {
     TensorProto.FLOAT: "float32",
@@ -53,8 +53,7 @@ def fold(node: Node, context: Context) -> Value:
             result = np.asarray(_RULES[node.op](node, arrays))
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise ModelError(f"{node}: its constant inputs do not fit together: {error}") from error
-    if result.size > MAX_CONSTANT_ELEMENTS:
-        raise ModelError(f"{node}: a constant of shape {list(result.shape)} is too large")
+    context.spend(node, result.size)
     return Constant(result)
 
 

@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 # Largest integer that symmetric 8-bit quantisers use, and one more for those that use -128.
 LARGEST = 128
 
+MAX_ELEMENTS = 1 << 22
+
 # A product in float32 and the division that recovers its scale each round once, by at most 2^-24 of the value.
 TOLERANCE = 2.0**-22
 
 
 def recovered(weights: NDArray[np.float64], out_axis: int) -> tuple[NDArray[np.int64], NDArray[np.float32]] | None:
-    """(integers, scales), both of the shape of `weights`, one scale for each index of `out_axis`; None if there is none.
+    """(integers, scales) of the shape of `weights`, one scale for each index of `out_axis`; None if there is none.
 
-    `weights`: finite.
+    `weights`: finite. More than MAX_ELEMENTS are not searched.
     """
+    if weights.size > MAX_ELEMENTS:
+        return None
     rows = np.moveaxis(weights, out_axis, 0)
     found = [_channel(row.reshape(-1)) for row in rows]
     integers = np.empty(rows.shape, np.int64)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from toolchain.errors import ModelError
 
 # A Cortex-M network's largest activation is far below this; more is a broken or hostile file.
-MAX_ACTIVATION_ELEMENTS = 1 << 24
+MAX_ACTIVATION_ELEMENTS = 1 << 23
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

@@ -7,6 +7,7 @@ StatefulPartitionedCall/sequential/conv2d/Conv2D__27     sequential_conv2d
 """
 
 import re
+from itertools import zip_longest
 
 # Last path components that only repeat the operator, in the words of PyTorch, Keras and tf2onnx.
 _GENERIC = {
@@ -62,7 +63,7 @@ def layer_name(node_name: str, op: str) -> str:
         parts.pop()
     kept = [
         part
-        for part, following in zip(parts, [*parts[1:], ""], strict=True)
+        for part, following in zip_longest(parts, parts[1:], fillvalue="")
         if not following.startswith(f"{part}.")  # PyTorch repeats the path: layer1/layer1.0
     ]
     return identifier("_".join(kept), otherwise=op.lower())

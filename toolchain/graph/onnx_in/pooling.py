@@ -10,7 +10,7 @@ from math import prod
 
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.context import CHANNELS_LAST, Context, channels_last, image_shape, must_move
-from toolchain.graph.onnx_in.layout import Layout
+from toolchain.graph.onnx_in.layout import Layout, LayoutError
 from toolchain.graph.onnx_in.naming import layer_name
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.recipes import Averages, Bordered, GlobalAverage, Maxima, Same
@@ -90,7 +90,7 @@ def reduce_mean(node: Node, context: Context) -> Value:
         recipe: GlobalAverage | Averages = GlobalAverage(source, _whole_image(context, source, inner))
         return Pending(recipe, remaining, str(node), label)
     if inner == 1:
-        raise ModelError(f"{node}: a mean over the channels, the innermost axis of memory, is not supported")
+        raise LayoutError(f"{node}: a mean over the channels, the innermost axis of memory, is not supported")
     image, window = (1, outer, middle, inner), Pair(1, middle)
     recipe = Averages(source, image, (1, outer, 1, inner), window, window, Padding())
     return Pending(recipe, remaining, str(node), label)

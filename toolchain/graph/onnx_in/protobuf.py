@@ -11,21 +11,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from onnx import ModelProto, NodeProto, TensorProto
 from onnx.external_data_helper import ExternalDataInfo, load_external_data_for_tensor
 from onnx.inliner import inline_local_functions
 
 from toolchain.errors import ModelError
 
-# A network for a microcontroller has a few megabytes of float weights; protobuf itself ends at 2 GiB.
+# A network for a microcontroller has a few megabytes of float weights and some hundred operators.
 MAX_FILE_BYTES = 256 << 20
-MAX_NODES = 100_000
+MAX_NODES = 10_000
 
 
 def load_proto(path: Path) -> ModelProto:
     """The file as protobuf, external data taken in, functions in line. Raises ModelError that names the file."""
     model = _parsed(path)
+    _check_texts(path, model)
     if not model.HasField("graph") or not model.graph.node:
         raise ModelError(f"{path}: holds no ONNX graph; it is no .onnx file, or an empty one")
     if len(model.graph.node) > MAX_NODES:
@@ -46,6 +48,18 @@ def _parsed(path: Path) -> ModelProto:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (DecodeError, ValueError) as error:
         raise ModelError(f"{path}: is no ONNX file, or a truncated one: {error}") from error
+
+
+def _check_texts(path: Path, message: Message) -> None:
+    """Python's protobuf hands out text that is no UTF-8 as bytes; names must be text. Nesting ends at its own limit."""
+    for field, value in message.ListFields():
+        if field.type not in (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE):
+            continue
+        for item in [value] if isinstance(value, str | bytes | Message) else value:
+            if isinstance(item, Message):
+                _check_texts(path, item)
+            elif not isinstance(item, str):
+                raise ModelError(f"{path}: field {field.name} of its {message.DESCRIPTOR.name} is no UTF-8 text")
 
 
 def _without_functions(path: Path, model: ModelProto) -> ModelProto:

@@ -114,6 +114,7 @@ def dequantize_linear(node: Node, context: Context) -> Value:
     value = context.value(node, 0)
     match value:
         case Constant():
+            context.spend(node, value.array.size)
             parameters = _parameters(node, context, given=_type_of(node, value))
             scales, zero_points = parameters.spread(node, value.array.shape)
             integers = value.array.astype(np.int64) - zero_points
@@ -138,6 +139,7 @@ def dequantize_linear(node: Node, context: Context) -> Value:
 def _quantised_constant(node: Node, context: Context, parameters: Parameters) -> Constant:
     real = context.reals(node, 0, "the constant")
     assert real is not None
+    context.spend(node, real.size)
     scales, zero_points = parameters.spread(node, real.shape)
     kind = parameters.type
     with np.errstate(over="ignore"):

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
 from toolchain.graph.names import identifier
@@ -47,9 +49,11 @@ def read_onnx_model(path: Path) -> OnnxModel:
     path = Path(path)
     model = load_proto(path)
     try:
-        network = decoded(model)
-        _check_quantised(network)
-        raw = walked(network, identifier(path.stem))
+        # Overflows and divisions by zero are looked for in what they leave behind, where the node can be named.
+        with np.errstate(all="ignore"):
+            network = decoded(model)
+            _check_quantised(network)
+            raw = walked(network, identifier(path.stem))
         graph = run_passes(raw.graph)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error

@@ -8,9 +8,8 @@ is the maximum of the quantised, and so for borders of zeros and for joining.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.builder import FULL, Builder
@@ -57,10 +56,12 @@ class Weighted(Recipe):
     def constants(self, builder: Builder, label: str, output: Quantisation) -> tuple[str, str | None]:
         """Add weights and bias to the Graph; their names."""
         input_scale = self.source.quantisation.scale
-        weights, bias = self.weights.on_grid(input_scale, output.scale)
+        try:
+            weights, bias = self.weights.on_grid(input_scale, output.scale)
+        except ModelError as error:
+            raise ModelError(f"layer {label}: {error}") from error
         name = builder.weights(label, weights.integers, weights.scales, weights.axis, weights.bits)
-        scales = (weights.scales * input_scale).astype(np.float32).astype(np.float64)
-        return name, None if bias is None else builder.bias(label, bias, scales)
+        return name, None if bias is None else builder.bias(label, bias, weights.bias_scales(input_scale))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +160,13 @@ class Commuting(Recipe):
         if self.depth > MAX_DEPTH:
             raise ModelError(f"more than {MAX_DEPTH} operators in a row without any quantisation")
 
-    @property
+    @cached_property
     def natural(self) -> Quantisation | None:
         """The grid that all sources share, if they do."""
         grids = {part.quantisation if isinstance(part, Activation) else part.natural for part in self.sources}
         return grids.pop() if len(grids) == 1 else None
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """One more than the deepest source."""
         return 1 + max((part.recipe.depth for part in self.sources if isinstance(part, Pending)), default=0)

@@ -155,6 +155,7 @@ def _reshaped(node: Node, context: Context, shape: Shape) -> Value:
         case Constant():
             return replace(value, array=value.array.reshape(shape))
         case QuantisedConstant():
+            context.spend(node, value.integers.size)  # the broadcast scales become an array
             return replace(value, integers=value.integers.reshape(shape), scales=value.scales.reshape(shape))
         case _:
             return replace(value, layout=_laid_out(node, value.layout, shape))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The walk over the nodes: each is folded, or handed to its handler, and the outputs are settled at the end.
 
-The memory order of a multi-dimensional input is not in the file: [1, 3, 32, 32] may be channels first with the bytes
-to be fed as [32, 32, 3], or the transposed of what a Transpose behind it makes. So the walk is tried with the bytes
-as the file counts them, then with the channels last; what would have to move bytes fails with a LayoutError.
+The memory order of a multi-dimensional input is not in the file: [1, 3, 32, 32] may have its channels in front, with
+bytes to be fed as [32, 32, 3], or be what a Transpose behind it puts in order. So the walk is tried with both, the
+likelier one first; what would have to move bytes fails with a LayoutError.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def walked(network: Network, name: str) -> Walked:
 
 
 def _entrances(port: Port) -> Iterator[Entrance]:
-    """The ways in which an input can lie in memory: as the file counts, then channels last."""
+    """The ways in which an input can lie in memory, the likelier one first: channels are fewer than rows or columns."""
     plain = Layout.of(port.shape)
     order = CHANNELS_LAST.get(len(port.shape))
     if order is None:
@@ -63,12 +63,12 @@ def _entrances(port: Port) -> Iterator[Entrance]:
         return
     last = Layout.of(port.shape, order)
     shape = tuple(port.shape[axis] for axis in order)
-    if last == plain and len(port.shape) == 4:
-        yield Entrance(shape, last)
+    if last == plain:
+        yield Entrance(shape if len(port.shape) == 4 else port.shape, plain)
         return
-    yield Entrance(port.shape, plain)
-    if last != plain:
-        yield Entrance(shape, last)
+    ways = [Entrance(port.shape, plain), Entrance(shape, last)]
+    channels_in_front = len(port.shape) == 4 and port.shape[1] <= port.shape[3]
+    yield from ways[::-1] if channels_in_front else ways
 
 
 def _walked(network: Network, name: str, entrances: tuple[Entrance, ...]) -> Walked:
@@ -79,7 +79,12 @@ def _walked(network: Network, name: str, entrances: tuple[Entrance, ...]) -> Wal
     for port, entrance in zip(network.inputs, entrances, strict=True):
         context.announce(port.name, port.dtype, entrance)
     for node in network.nodes:
-        context.values[node.outputs[0]] = _value(node, context)
+        try:
+            context.values[node.outputs[0]] = _value(node, context)
+        except ModelError as error:
+            if str(node) in str(error):
+                raise
+            raise type(error)(f"{node}: {error}") from error
     outputs = _outputs(network, context)
     if context.unused_inputs():
         raise ModelError(f"input {context.unused_inputs()[0]}: nothing quantises it, so nothing can depend on it")

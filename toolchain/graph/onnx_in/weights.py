@@ -92,7 +92,16 @@ class Weights:
             weights = weights._refitted(int(channel), input_scale, output_scale)
         if weights.bias is None:
             return weights, None
-        return weights, np.rint(weights.bias / (input_scale * weights.scales)).astype(np.int64)
+        if not weights.bias_scales(input_scale).all():
+            raise ModelError("input scale times weight scale is too small for float32, so the bias has no grid")
+        return weights, np.rint(weights.bias / weights.bias_scales(input_scale)).astype(np.int64)
+
+    def bias_scales(self, input_scale: float) -> NDArray[np.float64]:
+        """Scale of each channel's bias: input scale * weight scale, in float32 as producers of int32 biases write it.
+
+        So integers that a file has on that scale come through as they are.
+        """
+        return (np.float32(input_scale) * self.scales.astype(np.float32)).astype(np.float64)
 
     def _refined(self, input_scale: float, output_scale: float) -> "Weights":
         """The same numbers with weights times 2^k and scales by 2^-k, where the bias needs a finer grid.
@@ -137,7 +146,7 @@ class Weights:
         np.moveaxis(integers, self.axis, 0)[channel] = rounded
         scales[channel] = raised
         refitted = replace(self, integers=integers, scales=scales)
-        if headroom < 1 or noticed > REFIT_TOLERANCE or refitted._reach(input_scale)[channel] > INT32_MAX:
+        if not (headroom >= 1 and noticed <= REFIT_TOLERANCE and refitted._reach(input_scale)[channel] <= INT32_MAX):
             raise ModelError(
                 f"output channel {channel}: bias {bias:g} at input scale {input_scale:g} and weight scale {old:g} does "
                 "not fit a 32-bit accumulator"
