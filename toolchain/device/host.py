@@ -123,7 +123,7 @@ class HostModel:
         if done.returncode != 0:
             report = done.stderr.decode(errors="replace").strip()
             raise ToolError(f"model {self.model.prefix} under the sanitizers: {report[:2000]}")
-        return np.frombuffer(done.stdout, np.int8).reshape(count, -1)
+        return np.frombuffer(done.stdout, np.int8).reshape(count, _bytes_of(self.model.graph, self.model.graph.outputs))
 
 
 def _only(graph: Graph) -> tuple[str, str]:
@@ -147,7 +147,7 @@ def _packed(graph: Graph, inputs: Batch) -> tuple[Int8, int]:
             raise ModelError(
                 f"graph {graph.name}: input {name} must be int8 [N, {', '.join(map(str, shape))}], not {given}"
             )
-        parts.append(value.reshape(len(value), -1))
+        parts.append(value.reshape(len(value), graph.tensor(name).n_elements))
     if len({len(part) for part in parts}) != 1:
         raise ModelError(f"graph {graph.name}: inputs of different numbers: {[len(part) for part in parts]}")
     return np.ascontiguousarray(np.concatenate(parts, axis=1)), len(parts[0])

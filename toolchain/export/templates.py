@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text from the Jinja2 templates of firmware_templates/: one environment, one set of rules, three filters.
+"""Text from the Jinja2 templates of firmware_templates/: one environment, one set of rules, two filters.
 
 A template `<folder>/<output>.j2` is named after what it writes and gets one view, a frozen dataclass, as `view`.
 Statements stand on lines of their own behind `//%` (`#%` in files where `#` begins a comment), comments in `{# #}`;
@@ -13,7 +13,6 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from toolchain.assets import asset_folder
-from toolchain.graph.names import identifier
 
 VALUES_A_LINE = 16
 
@@ -36,16 +35,7 @@ def c_float(value: float) -> str:
     >>> c_float(1.0), c_float(0.1), c_float(1e-10)
     ('1.0f', '0.1f', '1e-10f')
     """
-    text = np.format_float_positional(np.float32(value), trim="0")
-    if len(text) > 14:
-        text = np.format_float_scientific(np.float32(value), trim="-")
-        text = text.replace("e-0", "e-").replace("e+0", "e")
-    return f"{text}f"
-
-
-def c_name(text: str) -> str:
-    """An identifier of C made of any text."""
-    return identifier(text)
+    return f"{np.float32(value)}f"
 
 
 @cache
@@ -59,7 +49,7 @@ def _environment(line_statement: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"c_array": c_array, "c_float": c_float, "c_name": c_name}
+    environment.filters |= {"c_array": c_array, "c_float": c_float}
     return environment
 
 

@@ -7,8 +7,8 @@ where it collides with none before it. Some order of that kind is optimal: take 
 blocks from the bottom up, none can end up higher than it was. So the search is over orders:
 
 1. a handful of good orders (large first, long-lived first, ...);
-2. all orders, by branch and bound, up to a fixed number of placements;
-3. where that was not enough, exchanges of two blocks in the best order, up to another fixed number.
+2. all orders, by branch and bound, up to a fixed amount of work;
+3. where that was not enough, exchanges of two blocks in the best order, up to another fixed amount.
 
 It stops as soon as the arena is as small as the largest sum of sizes in one step. Nothing is random, so one Graph
 always gets one plan.
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 Order = tuple[int, ...]
 
-_SEARCH_PLACEMENTS = 20_000
-_EXCHANGE_PLACEMENTS = 40_000
+# Work is counted in neighbours looked at: about a microsecond each.
+_SEARCH_WORK = 400_000
+_EXCHANGE_WORK = 800_000
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Placement:
-    """offsets: one a block, in the blocks' order. total_bytes: what all together need."""
+    """offsets: one a block, in the blocks' order. total_bytes: what all together need. work: what the good
+    orders cost, in neighbours looked at."""
 
     offsets: tuple[int, ...]
     total_bytes: int
+    work: int
 
 
 def peak_bytes(blocks: Sequence[Block]) -> int:
@@ -62,11 +65,12 @@ def place(blocks: Sequence[Block], *, thorough: bool = True) -> Placement:
     search = _Search(blocks)
     for order in _good_orders(blocks):
         search.try_order(order)
+    work = search.preparation + _SEARCH_WORK - search.budget
     if thorough and search.best_bytes > search.bound:
         search.branch_and_bound()
         if search.best_bytes > search.bound and search.budget <= 0:
             search.exchange()
-    return Placement(search.best_offsets, search.best_bytes)
+    return Placement(search.best_offsets, search.best_bytes, work)
 
 
 def _good_orders(blocks: Sequence[Block]) -> Iterator[Order]:
@@ -83,7 +87,7 @@ def _good_orders(blocks: Sequence[Block]) -> Iterator[Order]:
 
 
 class _Search:
-    """State of one search: the best placement so far, and how many more placements it may try."""
+    """State of one search: the best placement so far, and how much more work it may do."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
@@ -91,18 +95,25 @@ class _Search:
         self.best_bytes = sum(block.largest for block in blocks) + 1
         self.best_order: Order = ()
         self.best_offsets: tuple[int, ...] = ()
-        self.budget = _SEARCH_PLACEMENTS
+        self.budget = _SEARCH_WORK
         # heights[i][j]: how tall block i is in the steps that it shares with j; no entry where there is none.
         self.heights: list[dict[int, int]] = [{} for _ in blocks]
+        living: dict[int, list[int]] = {}
         for i, block in enumerate(blocks):
-            for j, other in enumerate(blocks):
-                shared = block.sizes.keys() & other.sizes.keys()
-                if i != j and shared:
-                    self.heights[i][j] = max(block.sizes[step] for step in shared)
+            for step in block.sizes:
+                living.setdefault(step, []).append(i)
+        self.preparation = sum(len(those) ** 2 for those in living.values())
+        for step, those in living.items():
+            for i in those:
+                size, heights = blocks[i].sizes[step], self.heights[i]
+                for j in those:
+                    if i != j and heights.get(j, 0) < size:
+                        heights[j] = size
 
     def lowest_offset(self, block: int, placed: Mapping[int, int]) -> int:
         """The lowest offset at which `block` meets none of the placed ones (block -> offset)."""
         heights = self.heights
+        self.budget -= len(heights[block]) + 1
         forbidden = sorted(
             (placed[other] - height, placed[other] + heights[other][block])
             for other, height in heights[block].items()
@@ -141,7 +152,6 @@ class _Search:
         for block in left:
             if self.budget <= 0 or self.best_bytes <= self.bound:
                 return
-            self.budget -= 1
             offset = self.lowest_offset(block, placed)
             grown = max(total, offset + self.blocks[block].largest)
             # Placing a block below the one placed before it is the same as having placed it earlier.
@@ -153,16 +163,14 @@ class _Search:
 
     def exchange(self) -> None:
         """Exchange two blocks of the best order while that helps."""
-        budget = _EXCHANGE_PLACEMENTS
+        self.budget = _EXCHANGE_WORK
         improved = True
         while improved:
             improved = False
-            order = self.best_order
-            for i in range(len(order)):
-                for j in range(i + 1, len(order)):
-                    if self.best_bytes <= self.bound or budget <= 0:
+            for i in range(len(self.blocks)):
+                for j in range(i + 1, len(self.blocks)):
+                    if self.best_bytes <= self.bound or self.budget <= 0:
                         return
-                    budget -= len(order)
                     before = self.best_bytes
                     swapped = list(self.best_order)
                     swapped[i], swapped[j] = swapped[j], swapped[i]

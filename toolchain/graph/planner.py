@@ -25,6 +25,9 @@ from toolchain.graph.ops import Operator, Reshape
 from toolchain.graph.placement import Block, Placement, peak_bytes, place
 from toolchain.graph.plan import Allocation, Plan, ScratchAllocation
 
+# How long choices are reconsidered, in graph/placement.py's unit of work.
+_CHOICE_WORK = 1_000_000
+
 # operator -> the input on whose bytes it writes its output
 Choice = dict[str, str]
 
@@ -95,9 +98,10 @@ class _Planner:
         best = self._arena(choice)
         if best.total_bytes == peak_bytes(self._blocks(choice)[0]):
             return choice
+        work = _CHOICE_WORK
         for op in self.graph.operators:
             for name in (*self._candidates(op), None):
-                if choice.get(op.name) == name:
+                if choice.get(op.name) == name or work <= 0:
                     continue
                 changed = {key: value for key, value in choice.items() if key != op.name}
                 if name is not None:
@@ -105,6 +109,7 @@ class _Planner:
                 if changed != self._allowed(changed):
                     continue
                 arena = self._arena(changed)
+                work -= arena.work
                 if arena.total_bytes < best.total_bytes:
                     choice, best = changed, arena
         return choice

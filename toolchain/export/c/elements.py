@@ -10,9 +10,6 @@ from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Add, Requantise, Reshape, Softmax
 from toolchain.graph.requantisation import add_factors, requantise_factor, softmax_factor
 
-# Sum of the exponentials of a row: each at most 2^19, below 2^31 together.
-_LONGEST_SOFTMAX = (1 << 12) - 1
-
 
 def _any_input(graph: Graph, op: Add | Requantise | Softmax) -> tuple[str, ...]:
     """Each input: the proof stands in the kernel's file."""
@@ -47,12 +44,6 @@ def _requantise_code(graph: Graph, op: Requantise) -> LayerCode:
     )
     call = Call("sb_requantise_s8", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
     return LayerCode((call,), parameters=Struct("sb_requantise_layer", members))
-
-
-def _refuses_softmax(graph: Graph, op: Softmax, core: Core) -> str | None:
-    """Rows of at most 4095 elements; any core."""
-    size = graph.tensor(op.input).shape[-1]
-    return None if size <= _LONGEST_SOFTMAX else f"rows of {size} elements, more than {_LONGEST_SOFTMAX}"
 
 
 def _softmax_code(graph: Graph, op: Softmax) -> LayerCode:
@@ -90,7 +81,7 @@ def _copy_code(graph: Graph, op: Reshape) -> LayerCode:
 KERNELS = (
     Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=_any_input),
     Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
-    Kernel("sb_softmax_s8", Softmax, "twice", refuses=_refuses_softmax, code=_softmax_code, overwrites=_any_input),
+    Kernel("sb_softmax_s8", Softmax, "twice", refuses=takes_any, code=_softmax_code, overwrites=_any_input),
     Kernel("", Reshape, "never", refuses=_refuses_view, code=_view_code),
     Kernel("memcpy", Reshape, "never", refuses=_refuses_copy, code=_copy_code),
 )

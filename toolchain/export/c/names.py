@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from toolchain.graph.graph import Graph
 from toolchain.graph.names import identifier, unique_names
 
-# First words of identifiers that the rest of a firmware has: kernels, front end, start-up and console.
-_TAKEN = frozenset({"sb", "subbyte", "frontend", "board", "console"})
+# First words of identifiers that the rest of a firmware has: kernels, front end, platform.
+_TAKEN = frozenset(
+    {"board", "caches", "console", "crc32", "cycles", "finish", "firmware", "frontend", "main", "pattern", "print"}
+    | {"random", "register", "sb", "semihosting", "signal", "stack", "startup", "subbyte"}
+)
 
 
 @dataclass(frozen=True)
