@@ -59,6 +59,9 @@ def train(
     qat_lr: Annotated[float, typer.Option(help="Largest learning rate on the grid.")] = TrainConfig.qat_lr,
     weight_decay: Annotated[float, typer.Option(help="Of weights, in float.")] = TrainConfig.weight_decay,
     label_smoothing: Annotated[float, typer.Option(help="0 is none.")] = TrainConfig.label_smoothing,
+    averaging: Annotated[
+        float, typer.Option(help="Share of the averaged weights that a step keeps; 0 is none.")
+    ] = TrainConfig.averaging,
     threads: Annotated[int | None, typer.Option(help="Of torch; all cores but one without. Part of the run.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that there is a run to go on with.")] = False,
@@ -81,6 +84,7 @@ def train(
         qat_lr=qat_lr,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
+        averaging=averaging,
         weight_bits=weight_bits,
         threads=threads,
         device=device,

@@ -16,7 +16,7 @@ from torch import Tensor
 from toolchain.errors import ModelError
 from toolchain.files import write_bytes
 
-FORMAT = 1
+FORMAT = 2
 
 StateDict = dict[str, Tensor]
 
@@ -40,11 +40,14 @@ class Checkpoint:
     """Everything that the next epoch depends on.
 
     digest: hash of configuration, architecture and data. network, optimiser: of the stage of the last epoch.
+    average, average_steps: of that stage's WeightAverage.
     best_float, best_quantised: as far as there is one. history: the rows of log.jsonl, one a finished epoch.
     """
 
     digest: str
     network: StateDict
+    average: StateDict
+    average_steps: int
     optimiser: dict[str, Any]
     best_float: Best | None
     best_quantised: Best | None

@@ -24,6 +24,7 @@ class TrainConfig:
     seed: of first weights, order of clips and augmentation. data_seed: of what the corpus draws (unknown words), apart
     from it so that runs of several seeds are tested on the same clips.
     epochs, qat_epochs: in float, then with every value on its integer grid.
+    averaging: share of the averaged weights that a step keeps (nets/average.py); 0 is none.
     lr, qat_lr: largest learning rates of the two stages, each with warm-up and cosine decay to 0.
     threads: of torch; part of the configuration because sums in another order round differently. None: those of the
     run's first start, and then all cores but one.
@@ -41,9 +42,10 @@ class TrainConfig:
     seed: int = 0
     data_seed: int = 0
     lr: float = 0.1
-    qat_lr: float = 0.001
+    qat_lr: float = 0.0005
     weight_decay: float = 4e-5
-    label_smoothing: float = 0.1
+    label_smoothing: float = 0.0
+    averaging: float = 0.998
     weight_bits: int = 8
     threads: int | None = None
     device: str = "auto"
@@ -62,6 +64,7 @@ class TrainConfig:
             ("qat-lr", self.qat_lr, 100.0),
             ("weight-decay", self.weight_decay, 1.0),
             ("label-smoothing", self.label_smoothing, 0.99),
+            ("averaging", self.averaging, 0.99999),
         ):
             if not math.isfinite(value):
                 raise ModelError(f"--{name} {value} is no finite number")

@@ -7,6 +7,7 @@ epochs + 1 .. + qat_epochs      int8: QuantisedNetwork; ranges go on averaging i
                                 stand still in the second, while the weights settle on them
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
+from toolchain.errors import ModelError
+from toolchain.nets.average import WeightAverage
 from toolchain.nets.checkpoint import Best, Checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
@@ -33,18 +36,22 @@ _Network = TypeVar("_Network", FloatNetwork, QuantisedNetwork)
 
 @dataclass
 class _Stage(Generic[_Network]):
-    """One of the two. first_epoch: epochs done before it. best: None until an epoch of it was validated."""
+    """One of the two. first_epoch: epochs done before it. best: None until an epoch of it was validated.
+
+    network is what the optimiser moves; its average is what is validated and kept.
+    """
 
     name: str
     network: _Network
+    average: WeightAverage[_Network]
     optimiser: torch.optim.Optimizer
     schedule: Schedule
     first_epoch: int
     best: Best | None = None
 
     def keep_if_better(self, epochs_done: int, score: Score) -> None:
-        """Copy the weights where `score` beats the best so far."""
-        state = {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+        """Copy the averaged weights where `score` beats the best so far."""
+        state = {name: value.detach().cpu().clone() for name, value in self.average.network.state_dict().items()}
         candidate = Best(epochs_done, score.accuracy, score.loss, state)
         if candidate.beats(self.best):
             self.best = candidate
@@ -61,7 +68,12 @@ class Session:
         network.initialise(torch.Generator().manual_seed(config.seed))
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._float = _Stage(
-            "float", network, sgd(network, config.weight_decay), self._schedule(config.lr, config.epochs), 0
+            "float",
+            network,
+            WeightAverage(network, config.averaging),
+            sgd(network, config.weight_decay),
+            self._schedule(config.lr, config.epochs),
+            0,
         )
         self._int8: _Stage[QuantisedNetwork] | None = None
         self.history: list[dict[str, Any]] = []
@@ -86,6 +98,8 @@ class Session:
         return Checkpoint(
             digest=digest,
             network=stage.network.state_dict(),
+            average=stage.average.network.state_dict(),
+            average_steps=stage.average.steps,
             optimiser=stage.optimiser.state_dict(),
             best_float=self._float.best,
             best_quantised=self._int8.best if self._int8 else None,
@@ -101,6 +115,7 @@ class Session:
             stage = self._int8 = self._int8_stage()
             stage.best = checkpoint.best_quantised
         stage.network.load_state_dict(checkpoint.network)
+        stage.average.restore(checkpoint.average, checkpoint.average_steps)
         stage.optimiser.load_state_dict(checkpoint.optimiser)
 
     def run_epoch(self, stepped: Callable[[float], None]) -> dict[str, Any]:
@@ -114,6 +129,11 @@ class Session:
             self._int8 = self._begin_int8(data)
         stage = self._int8 or self._float
         first_step = (epoch - stage.first_epoch) * self.steps_per_epoch
+
+        def after_step(loss: float) -> None:
+            stage.average.update()
+            stepped(loss)
+
         with self._ranges(epoch):
             trained = train_epoch(
                 stage.network,
@@ -123,9 +143,11 @@ class Session:
                 config.batch,
                 config.label_smoothing,
                 lambda step: stage.schedule(first_step + step),
-                stepped,
+                after_step,
             )
-        validated = evaluate(stage.network, self._feed.validation)
+        validated = evaluate(stage.average.network, self._feed.validation)
+        if not math.isfinite(validated.loss):
+            raise ModelError(f"training diverged: the loss on validation is {validated.loss}; lower --lr")
         stage.keep_if_better(epoch + 1, validated)
         row = {
             "stage": stage.name,
@@ -150,7 +172,8 @@ class Session:
         with torch.no_grad(), stage.network.observing():
             for step in range(min(_CALIBRATION_BATCHES, n_steps(len(data), batch))):
                 stage.network(data.batch(order[step * batch : (step + 1) * batch])[0])
-        stage.keep_if_better(self._config.epochs, evaluate(stage.network, self._feed.validation))
+        stage.average.restart()
+        stage.keep_if_better(self._config.epochs, evaluate(stage.average.network, self._feed.validation))
         return stage
 
     def best_networks(self) -> tuple[tuple[FloatNetwork, Best], tuple[QuantisedNetwork, Best]]:
@@ -169,7 +192,8 @@ class Session:
         network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         schedule = self._schedule(self._config.qat_lr, self._config.qat_epochs)
         # No decay: it would act on the folded weights, whose size carries the batch norm's factor.
-        return _Stage("int8", network, sgd(network, 0.0), schedule, self._config.epochs)
+        average = WeightAverage(network, self._config.averaging)
+        return _Stage("int8", network, average, sgd(network, 0.0), schedule, self._config.epochs)
 
     def _ranges(self, epoch: int) -> Any:
         """Whether activation ranges move in this epoch."""
