@@ -111,15 +111,17 @@ def _figures(sizes: Sizes, counts: tuple[Count, ...], accuracy: Measure | None) 
 
 def _board_limits(board: Board, figures: dict[str, Measure]) -> tuple[Limit, ...]:
     """What the board allows: of the linked firmware, or of the parts that are known without one."""
-    origin = f"board {board.id}"
-    linked = "flash_bytes" in figures
-    limits = [
-        Limit("flash_bytes" if linked else "weight_bytes", board.limits.flash_bytes, "B", origin),
-        Limit("ram_bytes" if linked else "arena_bytes", board.limits.ram_bytes, "B", origin),
-    ]
-    if linked:
-        limits.append(Limit("stack_bytes", board.limits.stack_bytes, "B", origin))
-    return tuple(limits)
+    origin, limits = f"board {board.id}", board.limits
+    if "flash_bytes" in figures:
+        return (
+            Limit("flash_bytes", limits.flash_bytes, "B", origin),
+            Limit("ram_bytes", limits.ram_bytes, "B", origin),
+            Limit("stack_bytes", limits.stack_bytes, "B", origin),
+        )
+    return (
+        Limit("weight_bytes", limits.flash_bytes, "B", origin),
+        Limit("arena_bytes", limits.ram_bytes - limits.stack_bytes, "B", f"{origin}, beside its stack"),
+    )
 
 
 def _missing(board: Board, shortfall: Shortfall) -> Check:

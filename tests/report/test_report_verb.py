@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`subbyte report` and `subbyte check`: exit codes, what scripts may rely on, one clear line for what is wrong."""
+
+import json
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.command import Said, subbyte
+from tests.models import audio_model, tiny_model
+
+compiled = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """`command("report", ...)` -> Said."""
+
+    def run(*arguments: object) -> Said:
+        return subbyte(monkeypatch, capsys, *arguments)
+
+    return run
+
+
+def _budget(folder: Path, text: str) -> Path:
+    path = folder / "budget.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_estimates_are_printed_without_wrapping_and_without_colour(tmp_path: Path, command) -> None:
+    said = command("report", tiny_model(tmp_path), "--board", "mps2-an386", "--no-build")
+    assert said.code == 0 and said.err == "" and "\x1b" not in said.out
+    lines = said.out.splitlines()
+    assert lines[0].startswith("tiny (graph ") and lines[0].endswith("on mps2-an386, cortex-m4")
+    header = next(line for line in lines if line.split()[:3] == ["#", "layer", "operator"])
+    assert "kernel" in header and len(header) > 100
+    assert any(line.startswith("Arena over time, ") for line in lines)
+
+
+@pytest.mark.arm
+@compiled
+def test_report_writes_every_format_from_one_build(tmp_path: Path, command) -> None:
+    paths = {name: tmp_path / f"report.{name}" for name in ("html", "markdown", "junit")}
+    options = [part for name, path in paths.items() for part in (f"--{name}", path)]
+    said = command("report", audio_model(tmp_path), "--board", "mps2-an386", "--json", *options)
+    value = json.loads(said.out)
+    assert said.code == 0 and said.err == ""
+    assert value["board"] == "mps2-an386" and value["core"] == "cortex-m4"
+    parts = {part["name"]: part for part in value["parts"]}
+    for name in ("weights", "arena"):
+        assert parts[name]["estimated"] == parts[name]["linked"] > 0
+    assert value["how"]["flash_bytes"] == value["how"]["ram_bytes"] == value["how"]["stack_bytes"] == "linked"
+    assert value["flash_bytes"] == sum(
+        part["linked"] for part in value["parts"] if part["memory"] == "flash" and part["within"] is None
+    )
+    assert "frontend" in [contribution["part"] for contribution in value["contributions"]]
+    assert f"{value['flash_bytes']:,}" in paths["html"].read_text(encoding="utf-8")
+    assert "within its limits" in paths["markdown"].read_text(encoding="utf-8")
+    assert ElementTree.parse(paths["junit"]).getroot().get("tests") == "3"
+
+
+@pytest.mark.arm
+@compiled
+def test_check_exits_1_with_what_is_over_and_0_within(tmp_path: Path, command) -> None:
+    model = tiny_model(tmp_path)
+    tight = _budget(tmp_path, 'flash_bytes = "1 kB"\nmacs = "1 M"\n')
+    said = command("check", model, "--board", "mps2-an386", "--budget", tight)
+    assert said.code == 1
+    assert "OVER by" in said.out and "over budget: 1 of 5 limits" in said.out and "narrower weights" in said.out
+    said = command("check", model, "--board", "mps2-an386", "--budget", tight, "--json")
+    (breach,) = (value := json.loads(said.out))["breaches"]
+    assert said.code == 1 and value["ok"] is False
+    assert (breach["limit"], breach["allowed"]) == ("flash_bytes", 1000) and breach["value"] > 1000
+    roomy = _budget(tmp_path, 'flash_bytes = "1 MB"\n[operations]\nhello_edge = "1 M"\n')
+    said = command("check", model, "--board", "mps2-an386", "--budget", roomy, "--json")
+    assert said.code == 0 and json.loads(said.out) == {"ok": True, "breaches": []}
+
+
+@pytest.mark.parametrize(
+    ("budget", "text"),
+    [
+        ("flash_byte = 1", "budget.toml: flash_byte: unknown key, did you mean flash_bytes?"),
+        ("accuracy = 0.9", "budget.toml: accuracy: there is no figure to hold against it: give a run folder"),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_is_one_line(tmp_path: Path, command, budget: str, text: str) -> None:
+    path = _budget(tmp_path, budget)
+    said = command("report", tiny_model(tmp_path), "--board", "mps2-an386", "--no-build", "--budget", path)
+    assert said.code == 1 and said.out == ""
+    assert said.err.startswith("error: ") and text in said.err and said.err.count("\n") == 1
+
+
+def test_nothing_is_written_where_model_or_board_is_wrong(tmp_path: Path, command) -> None:
+    page = tmp_path / "report.html"
+    (tmp_path / "bad.tflite").write_bytes(b"no model")
+    for arguments in ((tmp_path / "bad.tflite", "--board", "mps2-an386"), (tiny_model(tmp_path), "--board", "mps2")):
+        said = command("report", *arguments, "--no-build", "--html", page)
+        assert said.code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert not page.exists()
