@@ -297,6 +297,33 @@ def test_clip_and_relu_become_the_clamp_in_front(tmp_path: Path) -> None:
     assert difference.graph.operators[0].activation == Clamp(0, 30)
 
 
+def test_min_and_max_with_a_number_are_bounds(tmp_path: Path) -> None:
+    net = OnnxNet(seed=2)
+    y = net.node("Max", net.conv(image(net), 4, 3, (3, 3)), net.constant(0.0, "float32"))
+    y = net.node("Min", net.constant(6.0, "float32"), y)
+    difference = compared(net.saved(tmp_path, net.quantised(y, 0.05, -128)))
+    assert difference.largest <= 1 and difference.kinds == ["Conv2D"]
+    assert difference.graph.operators[0].activation == Clamp(-128, -8)
+
+
+def test_a_missing_zero_point_means_uint8_and_0(tmp_path: Path) -> None:
+    net = OnnxNet(seed=2)
+    scale = net.constant(0.05, "float32")
+    y = net.node("DequantizeLinear", net.node("QuantizeLinear", net.node("Relu", image(net)), scale), scale)
+    difference = compared(net.saved(tmp_path, y))
+    assert difference.largest <= 1
+    assert difference.graph.tensor(difference.graph.outputs[0]).quantisation.zero_point == -128
+
+
+def test_the_integer_type_may_be_an_attribute(tmp_path: Path) -> None:
+    net = OnnxNet(opset=21, seed=2)
+    scale = net.constant(0.05, "float32")
+    q = net.node("QuantizeLinear", net.node("Relu", image(net)), scale, output_dtype=INT8)
+    difference = compared(net.saved(tmp_path, net.node("DequantizeLinear", q, scale)))
+    assert difference.largest <= 1
+    assert difference.graph.tensor(difference.graph.outputs[0]).quantisation.zero_point == 0
+
+
 def test_lone_relu6_is_one_requantise(tmp_path: Path) -> None:
     net = OnnxNet()
     y = net.node("Clip", image(net), net.constant(0.0, "float32"), net.constant(6.0, "float32"))

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.graph.onnx_in.onnx_nets import INT8, OnnxNet
+from tests.graph.onnx_in.onnx_nets import INT8, UINT8, OnnxNet
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in import read_onnx
 
@@ -188,6 +188,11 @@ def dynamic_quantisation(net: OnnxNet) -> str:
     return net.node("Relu", x)
 
 
+def cast_input(net: OnnxNet) -> str:
+    x = net.node("Cast", net.input("pixels", [1, 3, 6, 6], UINT8), to=TensorProto.FLOAT, name="cast")
+    return net.quantised(net.node("Relu", net.quantised(x, 1.0, 0)), 1.0, 0)
+
+
 FLOAT = TensorProto.FLOAT
 REFUSALS: dict[str, tuple[Callable[[OnnxNet], str], str]] = {
     "float between": (
@@ -242,6 +247,7 @@ REFUSALS: dict[str, tuple[Callable[[OnnxNet], str], str]] = {
     "accumulator": (bias_beyond_the_accumulator, "output channel 0: bias 1e.09 .* does not fit a 32-bit accumulator"),
     "flip": (flipped_minus_128, "Mul minus: a negative factor behind weights that use -128"),
     "nothing": (only_an_input, "is an input, with nothing computed in between"),
+    "cast input": (cast_input, "Cast cast: casts the uint8 input pixels to float; use DequantizeLinear"),
     "dynamic quantisation": (
         dynamic_quantisation,
         "DynamicQuantizeLinear dynamic: .*quantise to the QDQ format instead",

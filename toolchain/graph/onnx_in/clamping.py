@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Relu, Clip and Softmax.
+"""Relu, Clip, Min, Max and Softmax.
 
 A bound belongs to whatever is pending in front of it; behind DequantizeLinear it is a lone clamp; between
 QuantizeLinear and DequantizeLinear (Brevitas' QCDQ, which says "4 bits" that way) it bounds the integers.
@@ -16,7 +16,7 @@ from toolchain.graph.onnx_in.context import Context, must_move
 from toolchain.graph.onnx_in.naming import layer_name
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.recipes import Probabilities, Same
-from toolchain.graph.onnx_in.values import Activation, Integers, Pending, Value
+from toolchain.graph.onnx_in.values import Activation, Constant, Integers, Pending, QuantisedConstant, Value
 from toolchain.graph.ops import Clamp
 
 
@@ -36,6 +36,17 @@ def clip(node: Node, context: Context) -> Value:
     )
 
 
+def bound(node: Node, context: Context) -> Value:
+    """Min or Max of an activation and one constant number (TensorFlow's way to clip)."""
+    constants = [index for index in (0, 1) if isinstance(context.value(node, index), Constant | QuantisedConstant)]
+    if len(node.inputs) != 2 or len(constants) != 1:
+        raise ModelError(f"{node}: supported is {node.op} of an activation and one constant number")
+    limit = context.scalar(node, constants[0], "the bound")
+    assert limit is not None
+    low, high = (limit, np.inf) if node.op == "Max" else (-np.inf, limit)
+    return _bounded(node, context, low, high, index=1 - constants[0])
+
+
 def softmax(node: Node, context: Context) -> Value:
     """Softmax over one axis, from opset 13 on; before that over `axis` and all behind it."""
     source = context.activation(node, 0)
@@ -53,11 +64,11 @@ def softmax(node: Node, context: Context) -> Value:
     return Pending(Probabilities(source, shape), layout, str(node), layer_name(node.name, "softmax"))
 
 
-def _bounded(node: Node, context: Context, low: float, high: float) -> Value:
-    value = context.value(node, 0)
+def _bounded(node: Node, context: Context, low: float, high: float, index: int = 0) -> Value:
+    value = context.value(node, index)
     if isinstance(value, Integers):
         return _bounded_integers(node, context, value, low, high)
-    source = context.source(node, 0)
+    source = context.source(node, index)
     if isinstance(source, Activation):
         source = Pending(Same(source), source.layout, str(node), layer_name(node.name, "clamp"))
     return source.clamped(low, high)

@@ -95,7 +95,7 @@ def quantize_linear(node: Node, context: Context) -> Value:
     offset = parameters.type.offset
     within = Clamp(parameters.type.low - offset, parameters.type.high - offset)
     match value:
-        case ModelInput():
+        case ModelInput() if value.dtype not in ("int8", "uint8"):
             tensor = _entered(node, context, value, quantisation, offset=None)
             tensor = context.builder.clamped(tensor, layer_name(node.name, "clamp"), within)
         case Activation():

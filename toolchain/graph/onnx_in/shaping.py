@@ -17,7 +17,7 @@ from toolchain.graph.onnx_in.context import Context
 from toolchain.graph.onnx_in.integer_types import INTEGER_TYPES
 from toolchain.graph.onnx_in.layout import Layout, LayoutError
 from toolchain.graph.onnx_in.node import Node
-from toolchain.graph.onnx_in.values import Constant, Integers, QuantisedConstant, Value
+from toolchain.graph.onnx_in.values import Constant, Integers, ModelInput, QuantisedConstant, Value
 
 Shape = tuple[int, ...]
 
@@ -36,6 +36,8 @@ def cast(node: Node, context: Context) -> Value:
         if node.op == "Cast" and INTEGER_TYPES.get(node.integer("to", 0)) == value.type:
             return value
         raise ModelError(f"{node}: casts the integers {node.input(0)} to another type; use DequantizeLinear")
+    if isinstance(value, ModelInput) and value.dtype in ("int8", "uint8"):
+        raise ModelError(f"{node}: casts the {value.dtype} input {value.name} to float; use DequantizeLinear")
     if node.op == "Cast" and node.integer("to", 0) not in FLOAT_TYPES:
         raise ModelError(f"{node}: casts an activation to a type that is not float; use QuantizeLinear")
     return value
