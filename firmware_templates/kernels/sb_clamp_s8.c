@@ -3,8 +3,7 @@
  * Holds bytes within a range. The `_dsp` kernels saturate to int8 in one instruction; a layer whose range is narrower
  * than that passes through here as well.
  */
-#include "sb_fixedpoint.h"
-#include "sb_two_pixels_dsp.h"
+#include "sb_dsp.h"
 
 void sb_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t high)
 {

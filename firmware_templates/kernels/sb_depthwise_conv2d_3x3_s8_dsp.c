@@ -12,7 +12,6 @@
  * weights: [output_channels][3][3]. scratch: the plane.
  */
 #include "sb_plane_dsp.h"
-#include "sb_two_pixels_dsp.h"
 
 /* The weights of a channel: (w0, w1) of each row, and the w2 of all rows. */
 typedef struct {

@@ -14,7 +14,6 @@
  * scratch: kernel_h * (kernel_w / 2 + 1) of each kind of pair in turn, then the plane.
  */
 #include "sb_plane_dsp.h"
-#include "sb_two_pixels_dsp.h"
 
 /* The weights of one channel as pairs for even and odd columns in turn. */
 static void widen_weights(const sb_window *w, const int8_t *weights, int32_t pairs, int16_t *widened)

@@ -196,6 +196,10 @@ SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, i
   return (int8_t)sb_ssat8_half((x >> right) + twice);
 }
 
+/* Holds `count` bytes within low .. high, for layers whose range is narrower than int8, which is what SSAT gives. Costs
+   nothing where it is not. */
+void sb_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t high);
+
 /* `count` bytes as int16 in groups of four, each group 16 bytes behind the one before: one pixel of two that share
    the groups between. A last group that is not full keeps what was there. */
 static inline void sb_widen_quads(const int8_t *from, int16_t *to, int32_t count)

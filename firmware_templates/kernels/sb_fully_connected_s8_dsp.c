@@ -10,7 +10,7 @@
  * Outputs beyond a multiple of four have their rows behind, each as it is.
  */
 #include "sb_dsp.h"
-#include "sb_two_pixels_dsp.h"
+#include "sb_kernels.h"
 
 SB_INLINE const int8_t *add_four(const int8_t *weights, uint32_t even, uint32_t odd, int32_t *sum)
 {

@@ -14,7 +14,4 @@
 void sb_two_pixels_s8_dsp(const sb_conv_layer *layer, const int16_t *patches, int32_t quads, int8_t *p_output,
                           int8_t *q_output);
 
-/* Holds `count` bytes within low .. high. Costs nothing where that is all of int8. */
-void sb_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t high);
-
 #endif /* SB_TWO_PIXELS_DSP_H */

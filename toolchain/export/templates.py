@@ -35,7 +35,7 @@ def c_float(value: float) -> str:
     >>> c_float(1.0), c_float(0.1), c_float(1e-10)
     ('1.0f', '0.1f', '1e-10f')
     """
-    return f"{np.float32(value)}f"
+    return f"{np.float32(value)!s}f"
 
 
 @cache
