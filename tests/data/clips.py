@@ -12,7 +12,7 @@ from toolchain.data.layout import KEYWORDS, Partition, partition_of
 
 # Ten speakers of each partition, found by counting up.
 SPEAKERS = {
-    part: [name for name in (f"{i:08x}" for i in range(400)) if partition_of(f"{name}_nohash_0.wav") is part][:10]
+    part: [name for name in (f"{i:08x}" for i in range(400)) if partition_of(f"{name}_nohash_") is part][:10]
     for part in Partition
 }
 FORMATS = {".wav": ("WAV", "PCM_16"), ".flac": ("FLAC", "PCM_16"), ".ogg": ("OGG", "VORBIS"), ".opus": ("OGG", "OPUS")}
@@ -31,13 +31,13 @@ def encoded(samples: NDArray[np.generic], container: str, subtype: str, rate_hz:
 
 
 def tone_corpus(folder: Path, *, per_partition: int = 10, others: tuple[str, ...] = ("bed", "cat")) -> Path:
-    """A corpus whose words are tones: `per_partition` clips of each word in each partition, two noises, WAV."""
+    """Words that are tones, no two alike: `per_partition` clips of each word in each partition, two noises, WAV."""
     for number, word in enumerate(KEYWORDS + others):
         (folder / word).mkdir(parents=True)
-        for part, speakers in SPEAKERS.items():
+        for place, speakers in enumerate(SPEAKERS.values()):
             for take in range(per_partition):
                 speaker = speakers[take % len(speakers)]
-                hertz = 200 + 100 * number + 7 * take + (3 if part is Partition.TEST else 0)
+                hertz = 200 + 100 * number + 7 * take + 2 * place
                 content = encoded(tone(hertz), "WAV", "PCM_16")
                 (folder / word / f"{speaker}_nohash_{take // len(speakers)}.wav").write_bytes(content)
     (folder / "_background_noise_").mkdir()

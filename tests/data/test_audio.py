@@ -123,7 +123,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_cut_off_is_refused(suffix: str, share: float) -> None:
     container, subtype = FORMATS[suffix]
     whole = encoded(noise() // 8, container, subtype)
-    with pytest.raises(DataError, match="cut off|cannot? be read|no audio|ends after"):
+    with pytest.raises(DataError, match=r"cut off|no audio|ends after|no samples"):
         decode_audio(whole[: int(len(whole) * share)], "a")
 
 
@@ -133,7 +133,7 @@ def test_a_flipped_bit_in_a_checked_format_is_refused(suffix: str, share: float)
     container, subtype = FORMATS[suffix]
     content = bytearray(encoded(noise() // 8, container, subtype))
     content[int(len(content) * share)] ^= 0x10
-    with pytest.raises(DataError, match="damaged|no audio"):
+    with pytest.raises(DataError, match=r"damaged|no audio"):
         decode_audio(bytes(content), "a")
 
 

@@ -13,7 +13,9 @@ from hypothesis.extra import numpy as npst
 from toolchain.data.augment import Augmenter, AugmentSpec
 
 N = 16000
-NOISE = tuple(np.random.default_rng(i).integers(-32768, 32768, n).astype(np.int16) for i, n in enumerate((60000, 17000)))
+NOISE = tuple(
+    np.random.default_rng(i).integers(-32768, 32768, n).astype(np.int16) for i, n in enumerate((60000, 17000))
+)
 CLIPS = np.random.default_rng(9).integers(-32768, 32768, (64, N)).astype(np.int16)
 
 

@@ -149,7 +149,9 @@ def test_an_empty_partition_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "yes").mkdir()
     name = f"{SPEAKERS[Partition.TRAIN][0]}_nohash_0.wav"
     (tmp_path / "yes" / name).write_bytes(encoded(tone(440), "WAV", "PCM_16"))
-    with pytest.raises(DataError, match=r"no keyword clip falls into the validation partition; the split goes by speaker"):
+    with pytest.raises(
+        DataError, match=r"no keyword clip falls into the validation partition; the split goes by speaker"
+    ):
         load_corpus(tmp_path, keywords=("yes",), cache=tmp_path / "cache")
 
 

@@ -138,7 +138,9 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("toolchain.data.store.os.pwrite", full)
-    with pytest.raises(DataError, match=r"cannot keep the decoded corpus: No space left on device; it takes 32 kB a clip"):
+    with pytest.raises(
+        DataError, match=r"cannot keep the decoded corpus: No space left on device; it takes 32 kB a clip"
+    ):
         load_corpus(corpus, cache=cache)
     assert list(cache.iterdir()) == []
 
@@ -174,3 +176,14 @@ def test_forgetting_a_corpus_leaves_others_alone(corpus: Path, cache: Path, tmp_
     forget_corpus(other, cache=cache)
     load_corpus(corpus, cache=cache, progress=(counter := Counter()))
     assert len(list(cache.iterdir())) == 1 and not counter.seen
+
+
+def test_what_a_killed_process_left_is_removed_a_day_later(corpus: Path, cache: Path) -> None:
+    load_corpus(corpus, cache=cache)
+    whole = kept(cache)
+    fresh, stale = (whole.with_name(f".{whole.name}.{name}.part") for name in ("fresh", "stale"))
+    for left in (fresh, stale):
+        left.write_bytes(b"half")
+    os.utime(stale, (0, 0))
+    forget_corpus(corpus, cache=cache)
+    assert list(cache.iterdir()) == [fresh]

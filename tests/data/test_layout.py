@@ -15,7 +15,9 @@ def test_classes_stand_in_the_published_order() -> None:
 
 
 # First speakers of validation_list.txt and testing_list.txt in speech_commands_v0.02.tar.gz.
-VALIDATION = "8b775397 2643992f 060cd039 f5e5e8b0 dbb40d24 d57febf0 16db1582 171b56dc 66cff190 22aa3665 b1426003 67c7fecb"
+VALIDATION = (
+    "8b775397 2643992f 060cd039 f5e5e8b0 dbb40d24 d57febf0 16db1582 171b56dc 66cff190 22aa3665 b1426003 67c7fecb"
+)
 TEST = "2aa787cf ffa76c4a 24ad3ebe d7467392 5828dfa2 91223b83 f0ae7203 95ba4996 94de6a6a caf9fceb 82b99576 81dc4a94"
 
 

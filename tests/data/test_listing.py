@@ -47,8 +47,6 @@ def test_a_folder_without_words(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="this file system takes UTF-8 names only")
 def test_a_name_that_is_no_text_is_shown(tmp_path: Path) -> None:
-    (tmp_path / "yes").mkdir()
-    with open(os.fsencode(tmp_path / "yes") + b"/\xff_nohash_0.wav", "wb") as out:
-        out.write(b"x")
+    touch(tmp_path, os.fsdecode(b"yes/\xff_nohash_0.wav"))
     with pytest.raises(DataError, match=r"\\xff_nohash_0\.wav: the name is not UTF-8; rename it"):
         list_corpus(tmp_path)

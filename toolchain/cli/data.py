@@ -45,7 +45,7 @@ Examples:
 
 \b
   subbyte data synth -o corpora/synth
-  subbyte data synth -o corpora/large --clips-per-word 400 --seed 7
+  subbyte data synth -o corpora/large --clips-per-word 1000 --seed 7
   subbyte data synth -o corpora/lamp --words on,off,dim,bright
 """
 
@@ -93,10 +93,12 @@ def get(
 @app.command(help=SYNTH_HELP)
 def synth(
     output: Output,
-    clips_per_word: Annotated[int, typer.Option(help="Clips of each keyword; other words get a fifth.")] = 120,
-    seed: Annotated[int, typer.Option(help="Which voices, words and places are drawn.")] = 0,
+    clips_per_word: Annotated[
+        int, typer.Option(help="Clips of each keyword; other words get a fifth.")
+    ] = SynthSpec.clips_per_word,
+    seed: Annotated[int, typer.Option(help="Which voices, words and places are drawn.")] = SynthSpec.seed,
     words: Annotated[str | None, typer.Option(help="Words to speak instead, separated by commas.")] = None,
-    noise_seconds: Annotated[int, typer.Option(help="Length of each background noise.")] = 60,
+    noise_seconds: Annotated[int, typer.Option(help="Length of each background noise.")] = SynthSpec.noise_seconds,
 ) -> None:
     """See SYNTH_HELP."""
     spec = SynthSpec(clips_per_word=clips_per_word, noise_seconds=noise_seconds, seed=seed)
@@ -139,7 +141,9 @@ def _warnings(found: CorpusInfo) -> list[str]:
     ):
         if groups:
             shown = " = ".join(file.path for file in groups[0])
-            warnings.append(f"{len(groups)} clips stand byte for byte in several {where}, so {why}; first: {shown}")
+            warnings.append(
+                f"{len(groups)} groups of clips stand byte for byte in several {where}, so {why}; first: {shown}"
+            )
     if not found.noise:
         warnings.append("no _background_noise_: training will not be augmented with noise")
     missing = [word for word in KEYWORDS if word not in {count.word for count in found.words}]

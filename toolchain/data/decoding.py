@@ -14,6 +14,7 @@ import hashlib
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ from toolchain.progress import Progress, silent
 
 # Raised when the same file would give other samples: part of the key.
 _DECODER_VERSION = 1
+_ABANDONED_S = 24 * 3600
 _AT_A_TIME = 64  # files given to the threads between two looks at an interrupt
 
 
@@ -78,10 +80,18 @@ def decode_corpus(listing: Listing, *, cache: Path | None = None, progress: Prog
 
 
 def forget_corpus(folder: Path, *, cache: Path | None = None, keep: Path | None = None) -> None:
-    """Remove what the cache holds of the corpus in `folder`, except the file `keep`."""
-    for path in (cache or cache_folder()).glob(f"{_stem(folder)}-*.pcm"):
+    """Remove what the cache holds of the corpus in `folder`, except the file `keep`.
+
+    Also what killed processes left half-written, once it is too old to be anybody's work in progress.
+    """
+    cache = cache or cache_folder()
+    for path in cache.glob(f"{_stem(folder)}-*.pcm"):
         if path != keep:
             path.unlink(missing_ok=True)
+    for path in cache.glob(f".{_stem(folder)}-*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def _key(listing: Listing) -> str:

@@ -48,7 +48,7 @@ class SynthSpec:
 
     words: tuple[str, ...] = KEYWORDS
     other_words: tuple[str, ...] = OTHER_WORDS
-    clips_per_word: int = 120
+    clips_per_word: int = 300
     noise_seconds: int = 60
     seed: int = 0
 

@@ -108,7 +108,9 @@ def _checked_path(member: tarfile.TarInfo, archive: Path, folder: Path, limits: 
         raise DataError(f"{archive}: {member.name!r} is no plain file or folder but a link or device; refused")
     path = PurePosixPath(member.name)
     leads_out = path.is_absolute() or ".." in path.parts or "\\" in member.name or ":" in member.name
-    if leads_out or not member.name.isprintable():
+    if not member.name.isprintable():
+        raise DataError(f"{archive}: {member.name!r} has characters that cannot be shown; refused")
+    if leads_out:
         raise DataError(f"{archive}: {member.name!r} leads out of the folder; refused")
     if len(path.parts) > limits.depth:
         raise DataError(f"{archive}: {member.name!r} is more than {limits.depth} folders deep; refused")
