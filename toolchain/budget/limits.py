@@ -8,12 +8,8 @@
     weight_bytes = "25 kB"      # weights, biases and requantisation tables in flash
     macs         = "3 M"
     accuracy     = "93 %"       # at least; read from the run folder
-
-    [operations]                # each under the rule that it is counted by
-    hello_edge = "6 M"
-
-    [memory]
-    hello_edge = "80 kB"
+    operations.hello_edge = "6 M"       # each under the rule that it is counted by
+    memory.hello_edge     = "80 kB"
 
 An unknown key, a wrong type or a number that makes no sense is an error naming file and key: a limit that is
 misspelt must never pass.

@@ -13,30 +13,30 @@ from toolchain.report.junit import verdict_junit
 from toolchain.report.size_report import headline, size_report, verdict_json, verdict_table
 from toolchain.report.table import to_markdown
 
-HELP = """Hold a network on a board against a budget: exit 1, and what is over by how much.
+HELP = """Hold a network on a board against a budget: exit 1, and what is over by how
+much.
 
-The firmware is built, and its linked sizes count; the board's own limits always do. A limit whose figure is not known
-(an accuracy that was never measured) is an error, not a pass.
+The firmware is built, and its linked sizes count; the board's own limits
+always do. A limit whose figure is not known (an accuracy that was never
+measured) is an error, not a pass.
 
 \b
-  # budget.toml            bytes: 65536, "64 KiB" (1024) or "64 kB" (1000); counts: "6 M"
+  # budget.toml: bytes as 65536, "64 KiB" (1024) or "64 kB" (1000)
   flash_bytes  = "64 KiB"
   ram_bytes    = "32 KiB"
   stack_bytes  = "2 KiB"
   arena_bytes  = 20_000
   weight_bytes = "25 kB"
   macs         = "3 M"
-  accuracy     = "93 %"    # at least; from the run folder
-  [operations]
-  hello_edge = "6 M"
-  [memory]
-  hello_edge = "80 kB"
+  accuracy     = "93 %"               # at least; from the run folder
+  operations.hello_edge = "6 M"       # under a named counting rule
+  memory.hello_edge     = "80 kB"
 
 Examples:
 
 \b
   subbyte check runs/s --board nucleo-f446re --budget budget.toml
-  subbyte check model.tflite --board mps2-an386 --budget budget.toml --junit check.xml
+  subbyte check runs/s --board mps2-an386 --budget budget.toml --junit ci.xml
   subbyte check runs/s --board mps2-an386 --budget budget.toml --json
 """
 

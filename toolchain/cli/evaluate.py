@@ -31,15 +31,18 @@ from toolchain.verify.panel import emulated_boards
 
 HELP = """Accuracy and confusion of a network on a corpus, from audio samples.
 
-MODEL is a run folder, an .onnx or a .tflite file that names its classes and its front end, as `subbyte train` and
-`export` write them. The clips go through the device's front end in C, then through the network:
+MODEL is a run folder, an .onnx or a .tflite file that names its classes and
+its front end, as `subbyte train` and `export` write them. The clips go
+through the device's front end in C, then through the network:
 
 \b
   --on host        the generated C, compiled for this machine (default)
   --on reference   the reference interpreter
-  --on BOARD       both on an emulated board; its features and outputs are compared with this machine's, byte for byte
+  --on BOARD       both on an emulated board, byte for byte as on this machine
 
-With a run folder the corpus is split as training split it. Exit 1 where a board's bytes differ.
+With a run folder the corpus is split as training split it. A board's
+features and outputs are compared with this machine's: exit 1 where a byte
+differs.
 
 Examples:
 

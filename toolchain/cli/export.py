@@ -24,16 +24,17 @@ from toolchain.verify.inputs import random_inputs
 from toolchain.verify.judge import Subject
 from toolchain.verify.panel import host_judges
 
-HELP = """Write a network as ONNX, TFLite, TFLite Micro sources and a manifest, with the judges' agreement.
+HELP = """Write a network as ONNX, TFLite, TFLite Micro sources and a manifest, with
+the judges' agreement.
 
 MODEL is a run folder, an .onnx (QDQ) or a .tflite file. Written to DIR:
 
 \b
   model.onnx           the file it came from, where it came from one
   model.tflite         int8 TFLite, with classes and front end as metadata
-  graph.json           every tensor and operator: shapes, scales, hashes, how often each operator rounds
-  tflm/model/          g_<name>_model_data, op resolver with just the operators used, arena size, C++ around them
-  agreement.md, .json  every judge of this machine over the same random inputs
+  graph.json           tensors and operators: shapes, scales, hashes, rounding
+  tflm/model/          model array, op resolver, arena size, C++ around them
+  agreement.md, .json  every judge of this machine over the same inputs
 
 Nothing is written where a judge differs that must not: exit 1.
 

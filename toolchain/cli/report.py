@@ -24,12 +24,16 @@ from toolchain.report.size_report import (
 
 HELP = """Size and cost of a network on a board, layer by layer, before flashing.
 
-MODEL is a run folder, an .onnx (QDQ) or a .tflite file. What Graph, Plan and board determine is `estimated`; then the
-firmware is built and what the linker made of it stands beside it as `linked`. Weights and arena agree to the byte.
+MODEL is a run folder, an .onnx (QDQ) or a .tflite file. What Graph, Plan
+and board determine is `estimated`; then the firmware is built and what the
+linker made of it stands beside it as `linked`. Weights and arena agree to
+the byte.
 
-Shown are: the board's limits (and a budget's), the parts of flash and RAM, each layer (shape, MACs, bytes of weights
-and activations, kernel), the arena over time, and the published counting rules. The exit code is 0 also for a network
-that is too large: `subbyte check` is for scripts that must stop.
+Shown are: the board's limits (and a budget's), the parts of flash and RAM,
+each layer (shape, MACs, bytes of weights and activations, kernel), the
+arena over time, and the published counting rules. The exit code is 0 also
+for a network that is too large: `subbyte check` is for scripts that must
+stop.
 
 Examples:
 
@@ -37,7 +41,8 @@ Examples:
   subbyte report runs/s --board nucleo-f446re
   subbyte report runs/s --board mps2-an386 --html report.html
   subbyte report model.tflite --board nrf52840-dk --no-build
-  subbyte report model.onnx --board mps2-an386 --budget budget.toml --markdown "$GITHUB_STEP_SUMMARY"
+  subbyte report model.onnx --board mps2-an386 --budget budget.toml
+  subbyte report runs/s --board mps2-an386 --markdown report.md --junit ci.xml
 """
 
 app = typer.Typer(add_completion=False)

@@ -23,13 +23,16 @@ from toolchain.verify.panel import board_judges, emulated_boards, host_judges
 
 HELP = """Run every judge of the chain over the same inputs and compare their bytes.
 
-MODEL is a run folder, an .onnx (QDQ) or a .tflite file. The judges: ONNX Runtime on the file itself, our reference
-interpreter, LiteRT, tf.lite where tensorflow is installed, tflite-micro, the generated C on this machine, and the
-generated C on each emulated board asked for.
+MODEL is a run folder, an .onnx (QDQ) or a .tflite file. The judges: ONNX
+Runtime on the file itself, our reference interpreter, LiteRT, tf.lite where
+tensorflow is installed, tflite-micro, the generated C on this machine, and
+the generated C on each emulated board asked for.
 
-Must give the reference's bytes: tflite-micro, the C on this machine, every board. LiteRT and tf.lite must up to the
-first fully connected layer, which they round once and TFLite Micro twice. ONNX Runtime computes in float; its
-differences are shown. On a difference the first layer that differs is named. Exit 1 where one differs that must not.
+Must give the reference's bytes: tflite-micro, the C on this machine, every
+board. LiteRT and tf.lite must up to the first fully connected layer, which
+they round once and TFLite Micro twice. ONNX Runtime computes in float; its
+differences are shown. On a difference the first layer that differs is
+named. Exit 1 where one differs that must not.
 
 Examples:
 
