@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.graph.onnx_in.onnx_nets import compared, layer_differences
+from tests.graphs import random_inputs
 from toolchain.errors import ModelError
+from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.onnx_in import read_onnx
+from toolchain.verify.agreement import Standing, agreement
+from toolchain.verify.judge import Subject
+from toolchain.verify.judges.tflm import TfliteMicroJudge
 
 FOLDER = Path(__file__).parent / "producers"
 
@@ -42,6 +47,17 @@ def test_every_layer_is_within_one_step(name: str) -> None:
     assert difference.largest <= (8 if "w2a3" in name else 1)
     if LAYERS[name] is not None:
         assert difference.kinds == LAYERS[name]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_tflite_micro_gives_the_same_bytes(name: str) -> None:
+    """From another tool's ONNX file to TFLite Micro without a converter, exact."""
+    graph = read_onnx(FOLDER / f"{name}.onnx")
+    judge = TfliteMicroJudge(Subject(graph, tflite_bytes(graph)))
+    if judge.unavailable():
+        pytest.skip(str(judge.unavailable()))
+    report = agreement(graph, [judge], random_inputs(graph, 5))
+    assert report.findings[1].standing is Standing.AGREES
 
 
 @pytest.mark.parametrize(("name", "bits"), [("w8a8_torchscript", 8), ("w4a4_torchscript", 4)])

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names for the Graph out of the names that exporters write: short, C identifiers, unique.
 
-/layer1/layer1.0/conv1/Conv                              layer1_0_conv1
-StatefulPartitionedCall/sequential/conv2d/Conv2D__27     sequential_conv2d
-(no name at all)                                         conv
+/layer1/layer1.0/conv1/Conv  ->  layer1_0_conv1
+StatefulPartitionedCall/sequential/conv2d/Conv2D__27  ->  sequential_conv2d
+model/relu/Relu;model/conv2d/BiasAdd_prequant  ->  relu
+node_conv2d_1  ->  conv2d_1
+no name at all  ->  the operator's name
 """
 
 import re
@@ -53,8 +55,10 @@ def identifier(text: str, otherwise: str = "tensor") -> str:
 def layer_name(node_name: str, op: str) -> str:
     """What the layer that an ONNX node makes is called in the Graph.
 
-    >>> layer_name("/layer1/layer1.0/conv1/Conv", "Conv"), layer_name("", "Gemm")
-    ('layer1_0_conv1', 'gemm')
+    >>> layer_name("/layer1/layer1.0/conv1/Conv", "conv"), layer_name("", "dense")
+    ('layer1_0_conv1', 'dense')
+    >>> layer_name("model/relu/Relu;model/conv2d/BiasAdd_prequant", "conv"), layer_name("node_conv2d_1", "conv")
+    ('relu', 'conv2d_1')
     """
     first = node_name.split(";")[0]  # TFLite joins the names of what it fuses
     whole = re.sub(r"(__\d+|_prequant|_quant)+$", "", first).removeprefix("node_")
