@@ -19,6 +19,9 @@ _GENERIC = {
 }  # fmt: skip
 _PREFIXES = ("StatefulPartitionedCall", "PartitionedCall", "model", "main_graph")
 
+# Of a layer's name, so that what is appended to it (_weights, _out) still fits an identifier.
+LONGEST = 40
+
 
 class Names:
     """Hands out unique identifiers."""
@@ -70,4 +73,4 @@ def layer_name(node_name: str, op: str) -> str:
         for part, following in zip_longest(parts, parts[1:], fillvalue="")
         if not following.startswith(f"{part}.")  # PyTorch repeats the path: layer1/layer1.0
     ]
-    return identifier("_".join(kept), otherwise=op.lower())
+    return identifier("_".join(kept), otherwise=op.lower())[:LONGEST].rstrip("_")
