@@ -15,6 +15,7 @@ from toolchain.device.build import DoesNotFitError, Shortfall, build_firmware, b
 from toolchain.device.linked import read_linked
 from toolchain.errors import ToolError
 from toolchain.export.project import c_runtime, make_project
+from toolchain.measure import How
 
 pytestmark = [
     pytest.mark.arm,
@@ -95,7 +96,7 @@ def test_the_same_project_links_to_the_same_bytes_in_any_folder(tmp_path: Path) 
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="no cmake")
 def test_cmake_builds_the_same_firmware(name: str, tmp_path: Path) -> None:
     project = tiny_project(load_board(name))
-    folder = write_sources(project, tmp_path)
+    folder = write_sources(project, tmp_path / "a folder")
     toolchain = "-DCMAKE_TOOLCHAIN_FILE=arm-none-eabi-gcc.cmake"
     for command in (["cmake", "-S", ".", "-B", "build/cmake", toolchain], ["cmake", "--build", "build/cmake", "-j2"]):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -120,7 +121,7 @@ def test_a_network_too_large_for_its_memory_is_refused_before_compiling(tmp_path
     ) as caught:
         check_estimate(project)
     arena = project.runtime.arena_bytes
-    assert caught.value.shortfalls == (Shortfall("ram_bytes", "sram", arena, 4096),)
+    assert caught.value.shortfalls == (Shortfall("ram_bytes", "sram", arena, 4096, How.ESTIMATED),)
     assert f"{arena - 4096:,} too many" in str(caught.value)
 
 

@@ -72,12 +72,14 @@ def assess_build(
     expected = Expected(model.constant_bytes, model.arena_bytes, scratch, board.limits.stack_bytes)
     sizes = sizes_of(expected, build)
     figures = _figures(sizes, counts, accuracy)
-    limits = (*_board_limits(board, figures), *(budget.limits if budget else ()))
+    asked = budget.limits if budget else ()
     if tried and build is None:
-        # It could not be linked: what is missing is known, the figures of the whole are not.
-        limits = tuple(limit for limit in limits if limit.name in figures)
-    missing = (_missing(board, shortfall) for shortfall in shortfalls if build is None)
-    verdict = verdict_of((*missing, *judge(limits, figures, cost).checks), cost)
+        # It could not be linked: what the board misses is known, the figures of the whole are not.
+        missing = tuple(_missing(board, shortfall) for shortfall in shortfalls)
+        known = (limit for limit in asked if limit.name in figures)
+        verdict = verdict_of((*missing, *judge(known, figures, cost).checks), cost)
+    else:
+        verdict = judge((*_board_limits(board, figures), *asked), figures, cost)
     return Assessment(graph, board, model, build, cost, counts, sizes, verdict)
 
 
@@ -127,4 +129,4 @@ def _board_limits(board: Board, figures: dict[str, Measure]) -> tuple[Limit, ...
 def _missing(board: Board, shortfall: Shortfall) -> Check:
     """A limit of the board that is known to be missed though nothing could be linked."""
     limit = Limit(shortfall.figure, shortfall.allowed, "B", f"board {board.id}, {shortfall.where}")
-    return Check(limit, Measure(shortfall.figure, shortfall.needed, "B", How.LINKED))
+    return Check(limit, Measure(shortfall.figure, shortfall.needed, "B", shortfall.how))

@@ -17,6 +17,7 @@ from toolchain.device.stack import StackBound, stack_bound
 from toolchain.errors import BoardError, ToolError
 from toolchain.export.c.names import names_of
 from toolchain.export.project import Project, project_sources
+from toolchain.measure import How
 
 COMPILER = "arm-none-eabi-gcc"
 
@@ -29,12 +30,16 @@ _CALL_GRAPH = "EXTRA_CFLAGS=-fcallgraph-info=su"
 
 @dataclass(frozen=True)
 class Shortfall:
-    """What did not fit. figure: `flash_bytes` or `ram_bytes`. where: the memory, or `limits` of the board."""
+    """What did not fit. figure: `flash_bytes` or `ram_bytes`. where: the memory, or `limits` of the board.
+
+    how: linked, or estimated where weights or arena alone are too large to try.
+    """
 
     figure: str
     where: str
     needed: int
     allowed: int
+    how: How
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ def check_estimate(project: Project) -> None:
             raise DoesNotFitError(
                 f"{project.graph.name} does not fit {board.id}: {what} take {n_bytes:,} bytes, {memory.name} has "
                 f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many",
-                (_shortfall(memory, n_bytes),),
+                (_shortfall(memory, n_bytes, How.ESTIMATED),),
             )
 
 
@@ -122,7 +127,7 @@ def _check_limits(board: Board, build: Build) -> None:
             raise DoesNotFitError(
                 f"the firmware takes {used:,} bytes of {what}, {board.id} allows {allowed:,} (limits): "
                 f"{used - allowed:,} too many",
-                (Shortfall(figure, "limits", used, allowed),),
+                (Shortfall(figure, "limits", used, allowed, How.LINKED),),
                 build,
             )
 
@@ -142,10 +147,10 @@ def _failure(done: Finished, project: Project) -> Exception:
             for memory, needed in over
         )
         text = f"{project.graph.name} does not fit {project.board.id}: {said}"
-        return DoesNotFitError(text, tuple(_shortfall(memory, needed) for memory, needed in over))
+        return DoesNotFitError(text, tuple(_shortfall(memory, needed, How.LINKED) for memory, needed in over))
     return ToolError(f"building the firmware for {project.board.id} failed:{done.last_words()}")
 
 
-def _shortfall(memory: Memory, needed: int) -> Shortfall:
+def _shortfall(memory: Memory, needed: int, how: How) -> Shortfall:
     figure = "flash_bytes" if memory.kind is MemoryKind.FLASH else "ram_bytes"
-    return Shortfall(figure, memory.name, needed, memory.n_bytes)
+    return Shortfall(figure, memory.name, needed, memory.n_bytes, how)
