@@ -4,17 +4,24 @@
 "To add an operator" (README) is the list of these tests.
 """
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.graphs import GraphBuilder, random_inputs
+from toolchain.core import known_core
+from toolchain.device.host import HostModel
+from toolchain.export.c import c_sources
+from toolchain.export.c.kernel_table import KERNELS
+from toolchain.export.manifest import rounding_of
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph import cost, shapes
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import OPERATORS, Operator
-from toolchain.graph.reference import run
+from toolchain.graph.reference import run, run_batch
 from toolchain.graph.reference.interpreter import OPERATOR_RULES
 
 
@@ -80,3 +87,26 @@ def test_it_has_a_reference(kind: type[Operator]) -> None:
 @every_op
 def test_it_is_written_as_tflite(kind: type[Operator]) -> None:
     assert tflite_bytes(_example(kind))[4:8] == b"TFL3"
+
+
+@every_op
+def test_it_has_a_c_kernel_whose_bytes_are_the_reference_s(kind: type[Operator]) -> None:
+    assert any(kernel.operator is kind for kernel in KERNELS)
+    graph = _example(kind)
+    inputs = random_inputs(graph, 4, seed=2)
+    expected = run_batch(graph, inputs)
+    for core in ("cortex-m0", "cortex-m4"):
+        answered = HostModel(c_sources(graph, known_core(core))).run(inputs)
+        for name in graph.outputs:
+            assert np.array_equal(answered[name], expected[name]), (core, name)
+
+
+@every_op
+def test_its_rounding_is_stated(kind: type[Operator]) -> None:
+    assert rounding_of(kind).split(",")[0] in ("never", "once", "twice")
+
+
+@every_op
+def test_it_has_tests_of_its_own(kind: type[Operator]) -> None:
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", kind.__name__).lower().replace("2_d", "2d")
+    assert (Path(__file__).parent / "ops" / f"test_{name}.py").is_file()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.graphs import GraphBuilder
 from tests.projects import audio_front_end, audio_graph, board_like, tiny_graph
 from toolchain.boards import load_board
 from toolchain.budget.assess import Assessment, assess
@@ -117,3 +118,19 @@ def test_a_firmware_that_cannot_be_linked_is_over_by_what_the_linker_misses(tmp_
     assert (first.limit, first.allowed, first.origin) == ("flash_bytes", 4096, "board changed, flash")
     assert first.value > 4096
     assert second.limit == "macs"
+
+
+def test_weights_that_cannot_fit_are_refused_without_a_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    board = board_like(
+        tmp_path,
+        ('bytes = 4_194_304\nkind = "ram"', 'bytes = 4_096\nkind = "ram"'),
+        ("\nram_bytes = 4_194_304", "\nram_bytes = 4_096"),
+    )
+    graph = GraphBuilder("wide", (1, 60, 60, 4), seed=1).conv2d(8, (3, 3)).graph()
+    found = assess(graph, board, folder=tmp_path / "build")
+    (breach,) = found.verdict.breaches
+    assert (breach.limit, breach.value, breach.how) == ("ram_bytes", found.model.arena_bytes, How.ESTIMATED)
+    assert breach.origin == "board changed, sram"
