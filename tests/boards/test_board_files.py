@@ -193,7 +193,7 @@ def test_commands_follow_from_the_file() -> None:
     board = load_board(PLAIN)
     commands = {command.tool: command.arguments for command in flash_commands(board, "fw.elf", "fw.bin")}
     assert commands == {
-        "openocd": ("openocd", "-f", "board/any.cfg", "-c", "program fw.elf verify reset exit"),
+        "openocd": ("openocd", "-f", "board/any.cfg", "-c", "program {fw.elf} verify reset exit"),
         "pyocd": ("pyocd", "flash", "--target", "any", "fw.elf"),
         "st-flash": ("st-flash", "--reset", "write", "fw.bin", "0x00000000"),
     }

@@ -51,7 +51,7 @@ def flash_commands(board: Board, elf: str, binary: str) -> tuple[FlashCommand, .
     commands = []
     if board.flashing.openocd:
         files = tuple(word for file in board.flashing.openocd for word in ("-f", file))
-        program = f"program {elf} verify reset exit"
+        program = f"program {{{elf}}} verify reset exit"  # braces: Tcl takes the path as one word
         commands.append(FlashCommand("openocd", ("openocd", *files, "-c", program), False, "apt install openocd"))
     if board.flashing.pyocd:
         arguments = ("pyocd", "flash", "--target", board.flashing.pyocd, elf)

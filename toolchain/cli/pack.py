@@ -20,12 +20,16 @@ MODEL is a run folder, an .onnx (QDQ) or a .tflite file. The project needs nothi
 CMake, and arm-none-eabi-gcc. `make host` runs its self-test on this computer, under sanitizers. The same model and
 board give the same bytes. A folder that exists is replaced only if it is such a project and nothing in it was changed.
 
+With `--runtime tflm` the network is carried out by TensorFlow Lite for Microcontrollers; its library and headers are
+then given to make by their paths.
+
 Examples:
 
 \b
   subbyte pack runs/s --board nucleo-f446re -o firmware
   subbyte pack model.tflite --board mps2-an386 -o firmware && make -C firmware run
   subbyte pack model.onnx --board ./my-board.toml -o firmware
+  subbyte pack model.tflite --board nrf52840-dk --runtime tflm -o firmware
 """
 
 app = typer.Typer(add_completion=False)
@@ -64,7 +68,8 @@ def pack(
     if project.front_end is None:
         print("  without a front end: the model's file does not say how sound becomes its input")
     then = "run" if project.board.emulation else "flash"
-    print(f"  next: make -C {output} {then}")
+    given = " TFLM_LIB=... TFLM_INCLUDE=..., see its README.md" if known.needs_tflm else ""
+    print(f"  next: make -C {output} {then}{given}")
 
 
 def load_project(model: Path, board: str, runtime: str) -> Project:

@@ -13,6 +13,12 @@ from toolchain.errors import BoardError, ToolError
 _SECONDS = 300
 
 
+def check_tool(board: Board, tool: str | None) -> None:
+    """Raises BoardError where the board's file does not name `tool`, as that of an emulated one; None passes."""
+    if tool is not None:
+        _command_of(flash_commands(board, "", ""), board, tool)
+
+
 def choose_flash_command(board: Board, build: Build, tool: str | None = None) -> FlashCommand:
     """The command that programs `build`: by `tool`, else by the first of the board's tools that is installed.
 
@@ -20,16 +26,19 @@ def choose_flash_command(board: Board, build: Build, tool: str | None = None) ->
     no tool, or not this one.
     """
     commands = flash_commands(board, str(build.elf), str(build.binary))
+    if tool is not None:
+        return _command_of(commands, board, tool)
     if not commands:
         raise BoardError(f"board {board.id}: has no [flash] section, so nothing programs it")
-    if tool is not None:
-        found = next((command for command in commands if command.tool == tool), None)
-        if found is None:
-            raise BoardError(
-                f"board {board.id}: {tool} is not among its tools: {', '.join(command.tool for command in commands)}"
-            )
-        return found
     return next((command for command in commands if shutil.which(command.tool)), commands[0])
+
+
+def _command_of(commands: tuple[FlashCommand, ...], board: Board, tool: str) -> FlashCommand:
+    found = next((command for command in commands if command.tool == tool), None)
+    if found is None:
+        known = ", ".join(command.tool for command in commands) or "none, it is only emulated"
+        raise BoardError(f"board {board.id}: {tool} is not among its tools: {known}")
+    return found
 
 
 def shown(command: FlashCommand) -> str:

@@ -115,7 +115,9 @@ def read_linked(elf: Path, linker_map: Path, board: Board, arena_symbol: str) ->
     if ".vectors" not in sections or ".stack" not in sections:
         raise ToolError(f"{elf}: is not linked by a Subbyte project: there is no .vectors or no .stack in it")
     weights = sum(symbol.n_bytes for symbol in symbols if symbol.section == ".weights")
-    arena = sum(symbol.n_bytes for symbol in symbols if symbol.name == arena_symbol)
+    # A static variable of C++ has its length before its name (Itanium C++ ABI, 5.1.2: internal linkage).
+    arena_names = (arena_symbol, f"_ZL{len(arena_symbol)}{arena_symbol}")
+    arena = sum(symbol.n_bytes for symbol in symbols if symbol.name in arena_names)
     in_ram = sum(sections.get(name, 0) for name in _IN_RAM)
     return LinkedSizes(
         code=sum(sections.get(name, 0) for name in _CODE),

@@ -54,7 +54,7 @@ def test_a_board_gets_only_the_files_that_it_needs() -> None:
 
 def test_clock_steps_become_lines_of_c() -> None:
     text = project_sources(tiny_project(load_board("nucleo-l4r5zi")))["platform/board.c"]
-    assert "  register_write(0x4002100cu, 0x01003c01u); /* RCC_PLLCFGR: MSI, M 1, N 60, R 2 (RM0432 6.4.4) */\n" in text
+    assert "  register_write(0x4002100cu, 0x01003c01u); /* RCC_PLLCFGR: MSI, M 1, N 60, R 2 (RM0432, RCC registers) */\n" in text
     assert (
         "  register_update(0x40021008u, 0x00000003u, 0x00000003u); /* RCC_CFGR: SW, system clock from the PLL */"
         in text

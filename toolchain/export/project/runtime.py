@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from toolchain.boards import Board
 from toolchain.export.c import c_sources
+from toolchain.export.c.names import names_of
+from toolchain.export.tflm import tflm_sources
 from toolchain.graph.graph import Graph
 
 
@@ -18,6 +20,7 @@ class Runtime:
     """name: as on the command line. title: for people. sources: path in the project -> text.
 
     constant_bytes, arena_bytes: what its constants take in flash and its activations in RAM, known before linking.
+    weights_file: the file with the constants, without its ending.
     needs_tflm: the project is C and C++, and linked with a library that TFLM_LIB and TFLM_INCLUDE give; it has no build
     for the host then. note: a paragraph for the README, or "".
     """
@@ -27,6 +30,7 @@ class Runtime:
     sources: Mapping[str, str]
     constant_bytes: int
     arena_bytes: int
+    weights_file: str
     needs_tflm: bool = False
     note: str = ""
 
@@ -35,8 +39,30 @@ def c_runtime(graph: Graph, board: Board) -> Runtime:
     """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
     remake = f"subbyte pack MODEL --board {board.id} -o DIR"
     model = c_sources(graph, board.core, remake=remake)
-    return Runtime("c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes)
+    return Runtime(
+        "c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes, "model/weights"
+    )
+
+
+def tflm_runtime(graph: Graph, board: Board) -> Runtime:
+    """TFLite Micro around the .tflite file. Raises ModelError where TFLite cannot say the graph."""
+    model = tflm_sources(graph, board.core, remake=f"subbyte pack MODEL --board {board.id} --runtime tflm -o DIR")
+    note = (
+        "`TFLM_LIB` is the path of `libtensorflow-microlite.a`, built for this core, with hard floating point if the "
+        "flags in the Makefile say so. `TFLM_INCLUDE` names the folders of its headers: TFLite Micro's own, and those "
+        f"of flatbuffers, gemmlowp and ruy. The arena is {model.arena.total_bytes} B: {model.arena.how}."
+    )
+    return Runtime(
+        "tflm",
+        "TensorFlow Lite for Microcontrollers",
+        model.sources,
+        constant_bytes=len(model.tflite),
+        arena_bytes=model.arena.total_bytes,
+        weights_file=f"model/{names_of(graph).prefix}_model_data",
+        needs_tflm=True,
+        note=note,
+    )
 
 
 # Name on the command line -> what makes it.
-RUNTIMES: Mapping[str, Callable[[Graph, Board], Runtime]] = {"c": c_runtime}
+RUNTIMES: Mapping[str, Callable[[Graph, Board], Runtime]] = {"c": c_runtime, "tflm": tflm_runtime}

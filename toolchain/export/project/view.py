@@ -117,10 +117,12 @@ class ProjectView:
     board_headers: tuple[str, ...]
     step_groups: tuple[StepGroupView, ...]
     memories: tuple[MemoryView, ...]
+    weights_file: str
     portable: tuple[str, ...]
     platform: tuple[str, ...]
     core_flags: str
     defines: str
+    link_flags: str
     tflm: bool
     on_host: bool
     binary: bool
@@ -180,10 +182,13 @@ def project_view(
         board_headers=_board_headers(board),
         step_groups=_step_groups(board),
         memories=tuple(_memory(memory) for memory in board.memories),
+        weights_file=runtime.weights_file,
         portable=files.portable,
         platform=files.platform,
         core_flags=" ".join(board.core.gcc_flags),
         defines="".join(f" -D{define}" for define in defines),
+        # Newlib's stubs, which TFLite Micro may ask for, warn that they do nothing.
+        link_flags="" if runtime.needs_tflm else ",--fatal-warnings",
         tflm=runtime.needs_tflm,
         on_host=on_host,
         binary=binary,
