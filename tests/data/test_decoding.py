@@ -179,11 +179,22 @@ def test_forgetting_a_corpus_leaves_others_alone(corpus: Path, cache: Path, tmp_
 
 
 def test_what_a_killed_process_left_is_removed_a_day_later(corpus: Path, cache: Path) -> None:
-    load_corpus(corpus, cache=cache)
-    whole = kept(cache)
-    fresh, stale = (whole.with_name(f".{whole.name}.{name}.part") for name in ("fresh", "stale"))
+    cache.mkdir()
+    fresh, stale = (cache / f".corpus-{name}-0.pcm.x.part" for name in ("fresh", "stale"))
     for left in (fresh, stale):
         left.write_bytes(b"half")
     os.utime(stale, (0, 0))
-    forget_corpus(corpus, cache=cache)
-    assert list(cache.iterdir()) == [fresh]
+    load_corpus(corpus, cache=cache)
+    assert fresh.exists() and not stale.exists()
+
+
+def test_corpora_that_are_gone_make_room(corpus: Path, cache: Path, tmp_path: Path) -> None:
+    gone, other = (tone_corpus(tmp_path / name, per_partition=1) for name in ("gone", "other"))
+    load_corpus(gone, cache=cache)
+    load_corpus(other, cache=cache)
+    shutil.rmtree(gone)
+    (cache / "corpus-unreadable-0.pcm").write_bytes(b"not ours to judge")
+    load_corpus(corpus, cache=cache)
+    assert len(list(cache.iterdir())) == 3
+    load_corpus(other, cache=cache, progress=(counter := Counter()))
+    assert not counter.seen

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from toolchain.data.audio import decode_audio, fitted, read_content
 from toolchain.data.layout import CLIP_SAMPLES, SAMPLE_RATE_HZ
 from toolchain.data.listing import AudioFile, Listing
-from toolchain.data.store import DamagedStoreError, FileFacts, Store, StoreWriter, samples_sha256
+from toolchain.data.store import DamagedStoreError, FileFacts, Store, StoreWriter, corpus_folder, samples_sha256
 from toolchain.errors import DataError
 from toolchain.files import cache_folder
 from toolchain.progress import Progress, silent
@@ -79,19 +79,10 @@ def decode_corpus(listing: Listing, *, cache: Path | None = None, progress: Prog
     return _decode(listing, kept, key, progress)
 
 
-def forget_corpus(folder: Path, *, cache: Path | None = None, keep: Path | None = None) -> None:
-    """Remove what the cache holds of the corpus in `folder`, except the file `keep`.
-
-    Also what killed processes left half-written, once it is too old to be anybody's work in progress.
-    """
-    cache = cache or cache_folder()
-    for path in cache.glob(f"{_stem(folder)}-*.pcm"):
-        if path != keep:
-            path.unlink(missing_ok=True)
-    for path in cache.glob(f".{_stem(folder)}-*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_S:
-                path.unlink()
+def forget_corpus(folder: Path, *, cache: Path | None = None) -> None:
+    """Remove what the cache holds of the corpus in `folder`."""
+    for path in (cache or cache_folder()).glob(f"{_stem(folder)}-*.pcm"):
+        path.unlink(missing_ok=True)
 
 
 def _key(listing: Listing) -> str:
@@ -138,12 +129,24 @@ def _decode(listing: Listing, kept: Path, key: str, progress: Progress) -> Decod
                 facts.append(result)
         if bad:
             return Decoded(listing, tuple(facts), tuple(bad), None)
-        writer.finish([noise[place] for place in sorted(noise)], facts, key)
+        writer.finish([noise[place] for place in sorted(noise)], facts, key, listing.folder)
         store = Store(aside, listing, key)
         if aside.parent == kept.parent:
             aside.replace(kept)
-            forget_corpus(listing.folder, cache=kept.parent, keep=kept)
+            _tidy(listing.folder, kept)
     return Decoded(listing, tuple(facts), (), store)
+
+
+def _tidy(folder: Path, kept: Path) -> None:
+    """Remove from the cache: earlier states of this corpus, corpora that are gone, what killed processes left."""
+    for path in kept.parent.glob("corpus-*.pcm"):
+        corpus = corpus_folder(path)
+        if path != kept and (path.name.startswith(_stem(folder)) or (corpus and not corpus.exists())):
+            path.unlink(missing_ok=True)
+    for path in kept.parent.glob(".corpus-*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def _decode_file(listing: Listing, file: AudioFile, is_clip: bool) -> tuple[FileFacts, NDArray[np.int16]] | BadFile:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A decoded corpus as one file that is mapped into memory: decoding takes a minute, opening this takes a blink.
 
-    0      magic, position and length of the index, SHA-256 of the index          (64 bytes, padded to a page)
+    0      magic, position and length of the index, SHA-256 of the index
+    64     the corpus's folder, UTF-8, then zeros up to the page's end
     4096   clips, int16 little-endian [n_clips, CLIP_SAMPLES], in the listing's order
            noise recordings, int16, one after the other
            index: JSON, the key and one row a file (what it was, its SHA-256, the SHA-256 of its samples)
@@ -27,7 +28,7 @@ from toolchain.data.audio import AudioFacts
 from toolchain.data.layout import CLIP_SAMPLES
 from toolchain.data.listing import AudioFile, Listing
 
-_MAGIC = b"subbyte pcm 1\n\0\0"
+_MAGIC = b"subbyte pcm 2\n\0\0"
 _HEADER = struct.Struct("<16sQQ32s")
 _CLIPS_AT = 4096
 _CLIP_BYTES = 2 * CLIP_SAMPLES
@@ -50,6 +51,17 @@ class FileFacts:
     samples_sha256: str
 
 
+def corpus_folder(path: Path) -> Path | None:
+    """The corpus that the store at `path` was made from; None where that cannot be told."""
+    try:
+        with path.open("rb") as stream:
+            page = stream.read(_CLIPS_AT)
+    except OSError:
+        return None
+    name = page[_HEADER.size :].split(b"\0", 1)[0]
+    return Path(os.fsdecode(name)) if page.startswith(_MAGIC) and name else None
+
+
 def samples_sha256(samples: NDArray[np.int16]) -> str:
     """SHA-256 of the samples as little-endian int16."""
     return hashlib.sha256(np.ascontiguousarray(samples, _DTYPE).data).hexdigest()
@@ -66,7 +78,7 @@ class StoreWriter:
         """Write clip number `row`. samples: int16 [CLIP_SAMPLES]. Raises OSError (full disk)."""
         self._put(np.ascontiguousarray(samples, _DTYPE).tobytes(), _CLIPS_AT + row * _CLIP_BYTES)
 
-    def finish(self, noise: Sequence[NDArray[np.int16]], facts: Sequence[FileFacts], key: str) -> None:
+    def finish(self, noise: Sequence[NDArray[np.int16]], facts: Sequence[FileFacts], key: str, folder: Path) -> None:
         """Append noise and index, then write the header and flush all of it to disk. Raises OSError."""
         at = self._end
         for samples in noise:
@@ -76,6 +88,7 @@ class StoreWriter:
         rows = [_row(one) for one in facts]
         index = json.dumps({"key": key, "files": rows}, separators=(",", ":")).encode()
         self._put(index, at)
+        self._put(os.fsencode(folder.resolve())[: _CLIPS_AT - _HEADER.size - 1] + b"\0", _HEADER.size)
         os.fsync(self._descriptor)
         self._put(_HEADER.pack(_MAGIC, at, len(index), hashlib.sha256(index).digest()), 0)
         os.fsync(self._descriptor)
