@@ -21,7 +21,7 @@ def _shown(terminal: bool) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=120)
     with TrainingProgress(console) as progress:
-        progress.loading(10, 20)
+        progress.work("reading audio")(10, 20)
         progress.begin(total_steps=100, done_steps=40)
         progress.epoch("epoch 3/5")
         for _ in range(20):

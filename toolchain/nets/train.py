@@ -8,7 +8,8 @@ checkpoint and computes exactly what would have come: each epoch's order, augmen
 (seed, epoch) alone, and torch runs with the number of threads of the run's first start.
 
 Which weights are kept: of each stage the epoch of highest validation accuracy (of equals, of lowest loss). The test
-part is looked at once, at the very end, for the kept float and the kept quantised weights.
+part is looked at once, at the very end, for the kept float and the kept quantised weights; the latter as they stand in
+model.onnx, in integers (integer_score.py).
 """
 
 import hashlib
@@ -33,6 +34,7 @@ from toolchain.measure import How, Measure
 from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
+from toolchain.nets.integer_score import count_correct
 from toolchain.nets.onnx_out import onnx_bytes
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record, save_record
@@ -59,7 +61,7 @@ def train_run(
             return before
     device = _prepare_torch(config)
     with progress or TrainingProgress() as shown:
-        corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.loading)
+        corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.work("reading audio"))
         _check_classes(config, corpus)
         with Feed(corpus, config.feature_spec, config.seed, config.total_epochs, device) as feed:
             record = _record(config, feed, "training")
@@ -73,7 +75,7 @@ def train_run(
                 _restore(session, folder, digest)
                 shown.say(f"going on after epoch {session.epochs_done} of {config.total_epochs}")
             _train(session, config, folder, digest, shown)
-            return _finish(session, config, feed, record, folder)
+            return _finish(session, config, feed, record, folder, shown)
 
 
 def _record_before(folder: RunFolder, resume: bool) -> RunRecord | None:
@@ -182,23 +184,25 @@ def _train(session: Session, config: TrainConfig, folder: RunFolder, digest: str
         shown.epoch_done(row)
 
 
-def _finish(session: Session, config: TrainConfig, feed: Feed, record: RunRecord, folder: RunFolder) -> RunRecord:
+def _finish(
+    session: Session, config: TrainConfig, feed: Feed, record: RunRecord, folder: RunFolder, shown: TrainingProgress
+) -> RunRecord:
     """Write the network, look at the test part, and say so in run.json, in this order."""
-    (float_network, float_best), (quantised, quantised_best) = session.best_networks()
+    (float_network, float_best), (quantised, int8_best) = session.best_networks()
     metadata = {
         LABELS: json.dumps(list(record.labels)),
         FEATURE_SPEC: json.dumps(record.feature_spec),
         NORMALISATION: json.dumps(record.normalisation),
     }
     write_bytes(folder.model, onnx_bytes(quantised.integers(), metadata))
-    float_test, quantised_test = evaluate(float_network, feed.test), evaluate(quantised, feed.test)
+    tested = evaluate(float_network, feed.test)
+    int8_correct = count_correct(folder.model, feed.test, shown.work("testing"))
     counted = count_arch(config.arch, Rule.MACS)
-    tested = f"of {float_test.n} test clips"
     numbers = [
         _number("float_validation_accuracy", float_best.accuracy, "1", f"best epoch: {float_best.epoch}"),
-        _number("float_test_accuracy", float_test.accuracy, "1", f"{float_test.correct} {tested}, float weights"),
-        _number("int8_validation_accuracy", quantised_best.accuracy, "1", f"best epoch: {quantised_best.epoch}"),
-        _number("int8_test_accuracy", quantised_test.accuracy, "1", f"{quantised_test.correct} {tested}, simulated"),
+        _number("float_test_accuracy", tested.accuracy, "1", f"{tested.correct} of {tested.n} clips"),
+        _number("int8_validation_accuracy", int8_best.accuracy, "1", f"best epoch: {int8_best.epoch}; simulated"),
+        _number("int8_test_accuracy", int8_correct / tested.n, "1", f"{int8_correct} of {tested.n} clips; model.onnx"),
         _number("training_s", round(sum(row["seconds"] for row in session.history), 1), "s", "all epochs"),
         _number("macs", counted.macs, "MAC", "rule macs", How.ESTIMATED),
         _number("parameters", counted.parameters, "1", "batch norm folded", How.ESTIMATED),
