@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from toolchain.boards import Board
-from toolchain.cli.models import data_seed, front_end_parts
+from toolchain.cli.models import data_seed
 from toolchain.cli.progress import progress_bar
 from toolchain.data.corpus import Split
 from toolchain.data.layout import Partition
 from toolchain.errors import BoardError, SubbyteError
+from toolchain.export.project import front_end_parts
 from toolchain.graph.model import ModelInfo, load_model_info
 from toolchain.measure import How
 from toolchain.report.accuracy_table import accuracy_json, accuracy_line, confusion_table, difference_line

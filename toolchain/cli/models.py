@@ -9,9 +9,8 @@ from toolchain.budget.assess import Assessment, assess
 from toolchain.budget.limits import load_budget
 from toolchain.cli.waiting import waiting
 from toolchain.errors import ModelError
-from toolchain.export.project import FrontEnd
-from toolchain.frontend import FeatureSpec, Normalisation
-from toolchain.graph.model import ModelInfo, load_model_info
+from toolchain.export.project import front_end_parts
+from toolchain.graph.model import load_model_info
 from toolchain.measure import How, Measure
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 
@@ -43,13 +42,6 @@ def data_seed(model: Path) -> int:
     if not isinstance(seed, int) or isinstance(seed, bool):
         raise ModelError(f"{RunFolder(model).record}: config.data_seed is {seed!r}, no integer")
     return seed
-
-
-def front_end_parts(info: ModelInfo) -> FrontEnd | None:
-    """What stands before the network in a firmware; None where the model's file does not say."""
-    if info.feature_spec is None or info.normalisation is None:
-        return None
-    return FrontEnd(FeatureSpec.from_dict(info.feature_spec), Normalisation.from_dict(info.normalisation))
 
 
 def assess_model(model: Path, board: str, budget: Path | None, *, build: bool) -> Assessment:

@@ -10,7 +10,7 @@ import typer
 from toolchain.boards import load_board
 from toolchain.device.build import check_estimate
 from toolchain.errors import BoardError
-from toolchain.export.project import RUNTIMES, Project, front_end_of, make_project, project_sources, save_project
+from toolchain.export.project import RUNTIMES, Project, front_end_parts, make_project, project_sources, save_project
 from toolchain.graph.model import load_model_info
 from toolchain.report.console import print_json
 
@@ -81,6 +81,6 @@ def load_project(model: Path, board: str, runtime: str) -> Project:
         )
     chosen = load_board(board)
     info = load_model_info(model)
-    project = make_project(info.graph, chosen, RUNTIMES[runtime](info.graph, chosen), front_end_of(info))
+    project = make_project(info.graph, chosen, RUNTIMES[runtime](info.graph, chosen), front_end_parts(info))
     check_estimate(project)
     return project

@@ -22,14 +22,10 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-from numpy.typing import NDArray
 
-from toolchain.errors import ModelError, ToolError
+from toolchain.device.batches import Batch, Int8, bytes_of, only_names, packed, unpacked
+from toolchain.errors import ToolError
 from toolchain.export.c import CModel
-from toolchain.graph.graph import Graph
-
-Int8 = NDArray[np.int8]
-Batch = Mapping[str, Int8]
 
 _FLAGS = ("-std=c11", "-O2", "-fPIC")
 _SANITIZE = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -77,12 +73,12 @@ class HostModel:
         """
         graph = self.model.graph
         if not isinstance(inputs, Mapping):
-            name, output = _only(graph)
+            name, output = only_names(graph)
             given = np.asarray(inputs)
             return self.run({name: given.reshape(len(given), *graph.tensor(name).shape)})[output]
-        packed, count = _packed(graph, inputs)
-        answers = self._program(packed, count) if self._sanitize else self._library(packed, count)
-        return _unpacked(graph, answers)
+        together = packed(graph, inputs)
+        answers = self._program(together) if self._sanitize else self._library(together)
+        return unpacked(graph, answers)
 
     def layers(self, inputs: Int8 | Batch) -> list[Int8]:
         """What each operator of the Graph gives in one inference, in its order: int8 of the tensor's shape each.
@@ -91,13 +87,13 @@ class HostModel:
         """
         graph = self.model.graph
         if not isinstance(inputs, Mapping):
-            inputs = {_only(graph)[0]: inputs}
+            inputs = {only_names(graph)[0]: inputs}
         batch = {name: np.asarray(value)[None].reshape(1, *graph.tensor(name).shape) for name, value in inputs.items()}
-        packed, _ = _packed(graph, batch)
+        together = packed(graph, batch)
         tensors = [graph.tensor(op.writes[0]) for op in graph.operators]
-        outputs = np.empty(_bytes_of(graph, graph.outputs), np.int8)
+        outputs = np.empty(bytes_of(graph, graph.outputs), np.int8)
         traced = np.empty(sum(tensor.n_elements for tensor in tensors), np.int8)
-        self._traced.host_layers(_pointer(packed), _pointer(outputs), _pointer(traced))
+        self._traced.host_layers(_pointer(together), _pointer(outputs), _pointer(traced))
         ends = np.cumsum([tensor.n_elements for tensor in tensors])[:-1]
         return [part.reshape(tensor.shape) for part, tensor in zip(np.split(traced, ends), tensors, strict=True)]
 
@@ -113,53 +109,19 @@ class HostModel:
     def _checked(self) -> Path:
         return _workshop().program(self.model)
 
-    def _library(self, packed: Int8, count: int) -> Int8:
-        outputs = np.empty((count, _bytes_of(self.model.graph, self.model.graph.outputs)), np.int8)
-        self._plain.host_run(_pointer(packed), _pointer(outputs), ctypes.c_int64(count))
+    def _library(self, inputs: Int8) -> Int8:
+        count = len(inputs)
+        outputs = np.empty((count, bytes_of(self.model.graph, self.model.graph.outputs)), np.int8)
+        self._plain.host_run(_pointer(inputs), _pointer(outputs), ctypes.c_int64(count))
         return outputs
 
-    def _program(self, packed: Int8, count: int) -> Int8:
-        done = subprocess.run([self._checked], input=packed.tobytes(), capture_output=True, timeout=_SECONDS)
+    def _program(self, inputs: Int8) -> Int8:
+        done = subprocess.run([self._checked], input=inputs.tobytes(), capture_output=True, timeout=_SECONDS)
         if done.returncode != 0:
             report = done.stderr.decode(errors="replace").strip()
             raise ToolError(f"model {self.model.prefix} under the sanitizers: {report[:2000]}")
-        return np.frombuffer(done.stdout, np.int8).reshape(count, _bytes_of(self.model.graph, self.model.graph.outputs))
-
-
-def _only(graph: Graph) -> tuple[str, str]:
-    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-        raise ModelError(f"graph {graph.name} has several inputs or outputs: give and take them by name")
-    return graph.inputs[0], graph.outputs[0]
-
-
-def _bytes_of(graph: Graph, names: tuple[str, ...]) -> int:
-    return sum(graph.tensor(name).container_bytes for name in dict.fromkeys(names))
-
-
-def _packed(graph: Graph, inputs: Batch) -> tuple[Int8, int]:
-    """int8 [N, bytes of all inputs], and N."""
-    parts = []
-    for name in dict.fromkeys(graph.inputs):
-        shape = graph.tensor(name).shape
-        value = np.asarray(inputs[name]) if name in inputs else None
-        if value is None or value.dtype != np.int8 or value.shape[1:] != shape:
-            given = "nothing" if value is None else f"{value.dtype} {list(value.shape)}"
-            raise ModelError(
-                f"graph {graph.name}: input {name} must be int8 [N, {', '.join(map(str, shape))}], not {given}"
-            )
-        parts.append(value.reshape(len(value), graph.tensor(name).n_elements))
-    if len({len(part) for part in parts}) != 1:
-        raise ModelError(f"graph {graph.name}: inputs of different numbers: {[len(part) for part in parts]}")
-    return np.ascontiguousarray(np.concatenate(parts, axis=1)), len(parts[0])
-
-
-def _unpacked(graph: Graph, outputs: Int8) -> dict[str, Int8]:
-    names = tuple(dict.fromkeys(graph.outputs))
-    ends = np.cumsum([graph.tensor(name).container_bytes for name in names])[:-1]
-    return {
-        name: np.ascontiguousarray(part).reshape(len(outputs), *graph.tensor(name).shape)
-        for name, part in zip(names, np.split(outputs, ends, axis=1), strict=True)
-    }
+        graph = self.model.graph
+        return np.frombuffer(done.stdout, np.int8).reshape(len(inputs), bytes_of(graph, graph.outputs))
 
 
 def _pointer(array: Int8) -> ctypes.c_void_p:

@@ -17,7 +17,7 @@ from tests.projects import audio_front_end, audio_graph, tiny_graph, tiny_projec
 from toolchain.assets import asset_folder
 from toolchain.boards import board_ids, load_board
 from toolchain.errors import BoardError, ModelError
-from toolchain.export.project import Application, c_runtime, front_end_of, make_project, project_sources
+from toolchain.export.project import Application, c_runtime, front_end_parts, make_project, project_sources
 from toolchain.export.project.patterns import pattern, rising_tone
 from toolchain.graph.model import ModelInfo
 
@@ -54,7 +54,10 @@ def test_a_board_gets_only_the_files_that_it_needs() -> None:
 
 def test_clock_steps_become_lines_of_c() -> None:
     text = project_sources(tiny_project(load_board("nucleo-l4r5zi")))["platform/board.c"]
-    assert "  register_write(0x4002100cu, 0x01003c01u); /* RCC_PLLCFGR: MSI, M 1, N 60, R 2 (RM0432, RCC registers) */\n" in text
+    assert (
+        "  register_write(0x4002100cu, 0x01003c01u); /* RCC_PLLCFGR: MSI, M 1, N 60, R 2 (RM0432, RCC registers) */\n"
+        in text
+    )
     assert (
         "  register_update(0x40021008u, 0x00000003u, 0x00000003u); /* RCC_CFGR: SW, system clock from the PLL */"
         in text
@@ -77,17 +80,17 @@ def test_files_from_a_computer_need_an_emulated_board() -> None:
         project_sources(project)
 
 
-def test_a_front_end_of_another_run_is_refused() -> None:
+def test_a_front_end_parts_another_run_is_refused() -> None:
     board, graph = load_board("mps2-an386"), tiny_graph()
     front_end = audio_front_end(centred=False)
     with pytest.raises(ModelError, match=r"graph tiny: its input \[1, 10, 4, 1\] is not the 49 x 10 features"):
         make_project(graph, board, c_runtime(graph, board), front_end)
     said = ModelInfo(graph, (), front_end.spec.to_dict(), front_end.normalisation.to_dict())
     with pytest.raises(ModelError, match="is not the 49 x 10 features"):
-        front_end_of(said)
+        front_end_parts(said)
     with pytest.raises(ModelError, match="tiny: its file says what its front end is, but"):
-        front_end_of(replace(said, feature_spec={"kind": "mfcc"}))
-    assert front_end_of(ModelInfo(graph)) is None
+        front_end_parts(replace(said, feature_spec={"kind": "mfcc"}))
+    assert front_end_parts(ModelInfo(graph)) is None
 
 
 @NEEDS_CC

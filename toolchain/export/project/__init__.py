@@ -2,7 +2,7 @@
 """Firmware projects: everything that stands around a network's C, from the vector table to the README."""
 
 from toolchain.export.project.answers import KnownAnswers, known_answers
-from toolchain.export.project.front_end import FrontEnd, front_end_of
+from toolchain.export.project.front_end import FrontEnd, front_end_parts
 from toolchain.export.project.project import Application, Project, make_project, project_sources
 from toolchain.export.project.runtime import RUNTIMES, Runtime, c_runtime
 from toolchain.export.project.save import save_project
@@ -15,7 +15,7 @@ __all__ = [
     "Project",
     "Runtime",
     "c_runtime",
-    "front_end_of",
+    "front_end_parts",
     "known_answers",
     "make_project",
     "project_sources",

@@ -17,7 +17,7 @@ class FrontEnd:
     normalisation: Normalisation
 
 
-def front_end_of(info: ModelInfo) -> FrontEnd | None:
+def front_end_parts(info: ModelInfo) -> FrontEnd | None:
     """The front end that the model was trained on; None where its file names none.
 
     Raises ModelError where what it says is no front end, or not one for this network's input.
