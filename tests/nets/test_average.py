@@ -21,24 +21,25 @@ def test_the_average_is_the_recursion_of_its_definition() -> None:
 
 
 def test_without_averaging_the_weights_are_the_source_s() -> None:
-    network = nn.BatchNorm1d(3)
+    network = nn.Linear(3, 2)
     average = WeightAverage(network, 0.0)
-    network.train()
-    network(torch.arange(12.0).view(4, 3))
     nn.init.constant_(network.weight, 7.0)
     average.update()
-    for one, other in zip(network.state_dict().values(), average.network.state_dict().values(), strict=True):
-        assert torch.equal(one, other)
+    assert torch.equal(average.network.weight, network.weight)
 
 
-def test_counters_are_copied_and_statistics_averaged() -> None:
-    network = nn.BatchNorm1d(1, momentum=1.0)
-    average = WeightAverage(network, 0.9)
-    network.train()
-    network(torch.tensor([[10.0], [30.0]]))
+def test_settling_measures_the_statistics_of_the_averaged_weights() -> None:
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    nn.init.constant_(network[0].weight, 1.0)
+    average = WeightAverage(network, 0.5)
+    nn.init.constant_(network[0].weight, 3.0)
     average.update()
-    assert int(average.network.num_batches_tracked) == 1
-    assert 0 < float(average.network.running_mean) < float(network.running_mean) == 20.0
+    weight = float(average.network[0].weight.detach())
+    assert 1.0 < weight < 3.0
+    inputs = [torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [6.0]])]
+    average.settle(iter(inputs))
+    assert abs(float(average.network[1].running_mean) - weight * 3.0) < 1e-5
+    assert not average.network[1].running_mean.equal(network[1].running_mean)
 
 
 def test_a_restart_forgets() -> None:

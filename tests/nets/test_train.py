@@ -113,7 +113,7 @@ def test_a_run_learns_and_says_what_it_found(finished: tuple[RunFolder, RunRecor
     folder, record = finished
     assert record == load_record(folder.path) and record.status == "complete"
     numbers = _numbers(record)
-    assert numbers["float_test_accuracy"] > 0.4 and numbers["int8_test_accuracy"] > 0.4, "chance is 1/12"
+    assert numbers["float_test_accuracy"] > 0.6 and numbers["int8_test_accuracy"] > 0.6, "chance is 1/12"
     assert numbers["macs"] == 52_000
     assert {number["how"] for number in record.numbers} == {"measured", "estimated"}
     assert record.labels[-2:] == ("silence", "unknown") and len(record.labels) == 12
@@ -185,6 +185,16 @@ def test_a_training_stopped_anywhere_goes_on_to_the_same_weights(
             assert not folder.model.exists()
     assert stops >= 3
     _assert_same_weights(folder, finished[0])
+
+
+def test_several_threads_repeat_to_the_bit_as_well(config: TrainConfig, tmp_path: Path) -> None:
+    config = replace(config, epochs=2, qat_epochs=1, threads=2)
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    train_run(config, whole.path)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, stopped.path, progress=_StopAfter(10))
+    train_run(config, stopped.path)
+    _assert_same_weights(stopped, whole)
 
 
 # A process of `subbyte` that takes its own life, as no handler could prevent, when it has taken so many steps.

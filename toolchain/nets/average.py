@@ -2,23 +2,23 @@
 """WeightAverage: a network whose weights are a moving average of those that the optimiser moves.
 
 It is the averaged network that is validated, kept and deployed: single steps of a large learning rate scatter around
-a better point than any of them reaches. (Polyak and Juditsky 1992; the exponential form as in Kingma and Ba 1412.6980,
-section 7.2.)
+a better point than any of them reaches (Polyak and Juditsky 1992; the exponential form as in Kingma and Ba 1412.6980,
+section 7.2). The statistics of its batch norms belong to weights that no training step ever ran with, so they are
+measured anew over training clips before it is used (as Izmailov et al. 1803.05407, section 3.2, do).
 
 Measured: DS-CNN S, 10 MFCC, the part of Speech Commands v0.01 at hand, epochs 18..21 of 30: validation 93.1..93.7 %
 without, 94.0 % with it; test 93.5..93.7 % without, 94.1..94.5 % with it.
 """
 
 import copy
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 _Network = TypeVar("_Network", bound=nn.Module)
-
-# Buffers that describe the weights' effect rather than a decision, so that they are averaged with the weights.
-_AVERAGED_BUFFERS = ("running_mean", "running_var")
 
 
 class WeightAverage(Generic[_Network]):
@@ -32,26 +32,23 @@ class WeightAverage(Generic[_Network]):
         self.steps = 0
         self._source = source
         self._decay = decay
-        self._averaged = self._tensors(self.network, averaged=True)
-        self._from = self._tensors(source, averaged=True)
-        self._copied = self._tensors(self.network, averaged=False)
-        self._copied_from = self._tensors(source, averaged=False)
-
-    @staticmethod
-    def _tensors(network: nn.Module, averaged: bool) -> list[Tensor]:
-        buffers = [
-            value for name, value in network.named_buffers() if (name.rsplit(".")[-1] in _AVERAGED_BUFFERS) == averaged
-        ]
-        return [*network.parameters(), *buffers] if averaged else buffers
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take the source's weights of this step into the average, and its other buffers as they are."""
+        """Take the source's weights of this step into the average."""
         self.steps += 1
         decay = min(self._decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self._averaged, self._from, 1.0 - decay)
-        for value, source in zip(self._copied, self._copied_from, strict=True):
+        torch._foreach_lerp_(list(self.network.parameters()), list(self._source.parameters()), 1.0 - decay)
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Make the network fit for use: the source's buffers, batch norm statistics measured over `batches`.
+
+        batches: network inputs, float32 [n, 1, T, F]; none is read where there is no batch norm.
+        """
+        for value, source in zip(self.network.buffers(), self._source.buffers(), strict=True):
             value.copy_(source)
+        update_bn(batches, self.network)
 
     def restart(self) -> None:
         """Begin again at the source's weights as they are now."""

@@ -9,12 +9,13 @@ epochs + 1 .. + qat_epochs      int8: QuantisedNetwork; ranges go on averaging i
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
+from torch import Tensor
 
 from toolchain.errors import ModelError
 from toolchain.nets.average import WeightAverage
@@ -25,8 +26,8 @@ from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.quantised import QuantisedNetwork
 from toolchain.nets.stages import Labelled, Schedule, Score, epoch_order, evaluate, n_steps, sgd, train_epoch
 
-# Batches over which the ranges are first measured, before any quantised weight moves.
-_CALIBRATION_BATCHES = 50
+# Batches over which activation ranges are first measured, and batch norm statistics after each epoch.
+_MEASURED_BATCHES = 50
 # Share of a stage's steps over which the learning rate rises.
 _WARM_UP_SHARE = 0.05
 
@@ -134,17 +135,19 @@ class Session:
             stage.average.update()
             stepped(loss)
 
+        order = epoch_order(len(data), config.seed, epoch)
         with self._ranges(epoch):
             trained = train_epoch(
                 stage.network,
                 stage.optimiser,
                 data,
-                epoch_order(len(data), config.seed, epoch),
+                order,
                 config.batch,
                 config.label_smoothing,
                 lambda step: stage.schedule(first_step + step),
                 after_step,
             )
+        stage.average.settle(self._first_inputs(data, order))
         validated = evaluate(stage.average.network, self._feed.validation)
         if not math.isfinite(validated.loss):
             raise ModelError(f"training diverged: the loss on validation is {validated.loss}; lower --lr")
@@ -166,15 +169,19 @@ class Session:
     def _begin_int8(self, data: Labelled) -> _Stage[QuantisedNetwork]:
         """The second stage: fold the best float weights, measure ranges over batches of `data`, validate."""
         stage = self._int8_stage()
-        batch = self._config.batch
-        order = epoch_order(len(data), self._config.seed, self._config.epochs).to(self._device)
         stage.network.eval()
         with torch.no_grad(), stage.network.observing():
-            for step in range(min(_CALIBRATION_BATCHES, n_steps(len(data), batch))):
-                stage.network(data.batch(order[step * batch : (step + 1) * batch])[0])
+            for inputs in self._first_inputs(data, epoch_order(len(data), self._config.seed, self._config.epochs)):
+                stage.network(inputs)
         stage.average.restart()
         stage.keep_if_better(self._config.epochs, evaluate(stage.average.network, self._feed.validation))
         return stage
+
+    def _first_inputs(self, data: Labelled, order: Tensor) -> Iterator[Tensor]:
+        """Network inputs of the first batches of an epoch: enough to measure ranges and statistics."""
+        batch, order = self._config.batch, order.to(self._device)
+        for step in range(min(_MEASURED_BATCHES, n_steps(len(data), batch))):
+            yield data.batch(order[step * batch : (step + 1) * batch])[0]
 
     def best_networks(self) -> tuple[tuple[FloatNetwork, Best], tuple[QuantisedNetwork, Best]]:
         """The kept weights of both stages, in their networks. After the last epoch."""
