@@ -60,11 +60,25 @@ def memory_bar(title: str, slices: tuple[Slice, ...], marks: tuple[Mark, ...]) -
             over = " over" if used > mark.n_bytes else ""
             parts.append(f'<line class="limit{over}" x1="{at:.1f}" x2="{at:.1f}" y1="20" y2="{_BAR + 32}"/>')
     return (
-        f'<svg class="bar" viewBox="0 0 {_WIDTH} 66" role="img" aria-label="{escape(title)}: {used} bytes used">'
+        f'<svg class="bar" viewBox="0 0 {_WIDTH} 84" role="img" aria-label="{escape(title)}: {used} bytes used">'
         f'<text class="title" x="1" y="14">{escape(title)} {used:,} B</text>'
         f'<text class="tick" x="{_WIDTH - 1}" y="14" text-anchor="end">{escape(legend)}</text>'
-        f'<rect class="empty" x="1" y="26" width="{_WIDTH - 2}" height="{_BAR}"/>{"".join(parts)}</svg>'
+        f'<rect class="empty" x="1" y="26" width="{_WIDTH - 2}" height="{_BAR}"/>'
+        f"{''.join(parts)}{_legend(slices)}</svg>"
     )
+
+
+def _legend(slices: tuple[Slice, ...]) -> str:
+    """A coloured square and a name for each part, also for those too narrow for a label."""
+    parts, x = [], 1
+    for index, part in enumerate(slices):
+        label = f"{part.name} {part.n_bytes:,}"
+        parts.append(
+            f'<rect class="b{index % 6}" x="{x}" y="68" width="10" height="10" rx="2"/>'
+            f'<text class="tick" x="{x + 16}" y="77">{escape(label)}</text>'
+        )
+        x += 16 + 7 * len(label) + 18
+    return "".join(parts)
 
 
 _NAMES, _PANEL, _ROW = 190, 235, 22

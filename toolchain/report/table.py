@@ -76,7 +76,7 @@ def shown(cell: Cell) -> str:
 
 
 def to_lines(table: Table) -> list[tuple[str, Tone | None]]:
-    """The table as lines, each with the tone of its row; None for title, header and notes."""
+    """The table as lines, each with the tone of its row, PLAIN for notes; None for title, header and rules."""
     header = [[column.title for column in table.columns]]
     for extra in ([column.unit for column in table.columns], [column.how or "" for column in table.columns]):
         if any(extra):
@@ -99,7 +99,7 @@ def to_lines(table: Table) -> list[tuple[str, Tone | None]]:
         if row.tone is Tone.TOTAL and index and table.rows[index - 1].tone is not Tone.TOTAL:
             lines.append((rule, None))
         lines.append((joined(cells), row.tone))
-    lines += [(note, None) for note in table.notes]
+    lines += [(note, Tone.PLAIN) for note in table.notes]
     return lines
 
 
