@@ -111,6 +111,7 @@ HOSTILE = {
         "console.step[0].address: 1073758225 is not a multiple of 4",
     ),
     "comment end": ('what = "BAUDDIV"', 'what = "BAUDDIV */ evil"', "console.step[0].what"),
+    "end of a C string": ('what = "BAUDDIV"', "what = 'BAUD\"DIV'", "console.step[0].what"),
     "line break": ('what = "BAUDDIV"', 'what = "BAUD\\nDIV"', "console.step[0].what"),
     "uart without address": ("base = 0x40004000\n", "", "console: a UART needs `base` and `baud`"),
     "unknown console": ('kind = "cmsdk_uart"', 'kind = "pl011"', "console.kind: 'pl011' is not one of"),

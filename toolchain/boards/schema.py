@@ -15,8 +15,8 @@ from toolchain.core import Fpu
 
 ADDRESS_END = 1 << 32
 
-# One line that can neither end a C comment nor start a make or CMake expansion.
-Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f$`\\*]+$", max_length=400)]
+# One line that can neither end a C comment or string nor start a make or CMake expansion.
+Text = Annotated[str, StringConstraints(pattern=r'^[^\x00-\x1f\x7f$`"\\*]+$', max_length=400)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,30}$")]
 # A word on a command line: no space, no quote, no leading dash.
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]{0,100}$")]

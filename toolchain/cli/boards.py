@@ -70,9 +70,11 @@ def _overview(known: list[Board]) -> Table:
         )
         for one in known
     )
-    return Table(
-        "", columns, rows, ("Flash and RAM: what a firmware may use. `subbyte boards BOARD` names every source.",)
+    notes = (
+        "Flash and RAM: what a firmware may use. `subbyte boards BOARD` names every source.",
+        "Boards under QEMU are run by the tests; the others are built and linked, and have not been tried yet.",
     )
+    return Table("", columns, rows, notes)
 
 
 def _extensions(board: Board) -> str:

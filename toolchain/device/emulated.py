@@ -24,7 +24,7 @@ from toolchain.device.build import COMPILER, Build, build_firmware
 from toolchain.device.emulate import EmulatedRun, emulate
 from toolchain.device.process import run_tool
 from toolchain.errors import DataError, ModelError, ToolError
-from toolchain.export.project import Application, FrontEnd, Project, Runtime, c_runtime, known_answers
+from toolchain.export.project import Application, FrontEnd, KnownAnswers, Project, Runtime, c_runtime
 from toolchain.graph.graph import Graph
 
 # Against firmware that hangs: a start, and for each input more than the largest network here takes on this machine.
@@ -60,10 +60,8 @@ class EmulatedModel:
         self.board = board
         self._front_end = front_end
         self._make_variables = make_variables
-        # Answers are for the self-test; no build of ours holds it.
-        answers = known_answers(graph, None)
         runtime = runtime or c_runtime(graph, board)
-        self._project = Project(graph, board, runtime, None, answers, Application.VERIFY)
+        self._project = Project(graph, board, runtime, None, KnownAnswers(), Application.VERIFY)
         self._folder = Path(tempfile.mkdtemp(prefix="subbyte-emulated-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._builds: dict[tuple[Application, bool], Build] = {}
