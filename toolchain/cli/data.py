@@ -23,6 +23,13 @@ HELP = """Get, synthesise or inspect a speech corpus.
 
 A corpus is a folder in Speech Commands layout, <word>/<speaker>_nohash_<n>.<ext> and _background_noise_/, with WAV,
 FLAC or Ogg (Vorbis, Opus) files.
+
+Examples:
+
+\b
+  subbyte data get --version 0.01 -o corpora/speech_commands_v0.01
+  subbyte data synth -o corpora/synth
+  subbyte data info corpora/synth
 """
 
 GET_HELP = """Download the official Speech Commands archive, check it and unpack it into a new folder.

@@ -113,7 +113,7 @@ def test_patterns_and_sound_are_those_of_the_firmware(tmp_path: Path) -> None:
 
 
 def host_self_test(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-j2", "host"], cwd=folder, capture_output=True, text=True)
+    return subprocess.run(["make", "--no-print-directory", "-j2", "host"], cwd=folder, capture_output=True, text=True)
 
 
 @NEEDS_CC

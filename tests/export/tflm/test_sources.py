@@ -131,7 +131,7 @@ def test_it_compiles_for_the_board_under_either_set_of_names(tmp_path: Path, cor
     symbols = subprocess.run(
         ["arm-none-eabi-nm", str(tmp_path / "out.o")], check=True, capture_output=True, text=True
     ).stdout.split()
-    assert "g_random_4_model_data" in symbols
+    assert "g_net_random_4_model_data" in symbols
 
 
 @pytest.mark.arm
@@ -152,7 +152,7 @@ def test_nothing_runs_before_main_and_nothing_allocates(tmp_path: Path) -> None:
 def test_the_array_is_the_file_and_the_file_is_the_graph() -> None:
     graph = random_graph(4)
     model = tflm_sources(graph, CORE)
-    text = model.sources["model/random_4_model_data.cc"]
+    text = model.sources["model/net_random_4_model_data.cc"]
     values = text[text.index("= {") + 3 : text.index("};")].replace(",", " ").split()
     assert bytes(int(value, 16) for value in values) == model.tflite
     assert parse_tflite(model.tflite, "x").sha256 == parse_tflite(tflm_sources(graph, CORE).tflite, "x").sha256
@@ -165,5 +165,5 @@ def test_the_same_graph_gives_the_same_sources() -> None:
 def test_the_header_says_how_large_the_arena_is_and_how_that_was_found() -> None:
     model = tflm_sources(random_graph(4), CORE)
     header = model.sources["model/model.h"]
-    assert f"#define RANDOM_4_ARENA_BYTES {model.arena.total_bytes}\n" in header
+    assert f"#define NET_RANDOM_4_ARENA_BYTES {model.arena.total_bytes}\n" in header
     assert "Found without running it:" in header and "as TFLite Micro's greedy planner lays them out" in header
