@@ -7,6 +7,7 @@ quantisation of its output), a file in which that part matters is refused.
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -160,16 +161,39 @@ def _pool2d(kind: type[ops.AveragePool2D] | type[ops.MaxPool2D]) -> Reader:
     return read
 
 
+def _reshaped(op: RawOperator, source: Source, name: str, shape: tuple[int, ...]) -> tuple[str, list[Operator]]:
+    """The value `name` under another shape, and the operators that bring it there."""
+    tensor = source.tensor(name)
+    if tensor.shape == shape:
+        return name, []
+    other = source.new(name, "reshaped", shape)
+    if tensor.data is not None:
+        source.tensors[other] = replace(tensor, name=other, shape=shape, data=tensor.data.reshape(shape))
+        return other, []
+    return other, [ops.Reshape(f"{_name(op)}_{len(source.tensors)}_reshape", name, other)]
+
+
+def _rows_as_image(op: RawOperator, source: Source, name: str) -> tuple[str, list[Operator]]:
+    """A series [1, T, C], as layers over time have it, as the image [1, 1, T, C]: the same bytes."""
+    shape = source.tensor(name).shape
+    return _reshaped(op, source, name, (1, *shape) if len(shape) == 3 else shape)
+
+
 def _mean(op: RawOperator, source: Source) -> list[Operator]:
     name, output = source.input(op, 0), source.output(op)
-    rank = len(source.tensor(name).shape)
-    axes = source.integers(op, 1)
-    if rank != 4 or sorted({axis % rank for axis in axes if -rank <= axis < rank}) != [1, 2] or len(axes) != 2:
+    shape, axes = source.tensor(name).shape, source.integers(op, 1)
+    rank = len(shape)
+    averaged = sorted({axis % rank for axis in axes if -rank <= axis < rank}) if rank else []
+    if averaged != {3: [1], 4: [1, 2]}.get(rank) or len(axes) != len(averaged):
         raise ModelError(
-            f"{op.where}: a mean over axes {axes[:8]} of {list(source.tensor(name).shape)} is not supported; "
-            "over axes 1 and 2 of [1, H, W, C] it is"
+            f"{op.where}: a mean over axes {axes[:8]} of {list(shape)} is not supported; "
+            "over axes 1 and 2 of [1, H, W, C] it is, and over axis 1 of [1, T, C]"
         )
-    return [ops.Mean(_name(op), name, output)]
+    image, before = _rows_as_image(op, source, name)
+    if len(source.tensor(output).shape) != 3:
+        return [*before, ops.Mean(_name(op), image, output)]
+    flat = source.new(output, "flat", (1, shape[-1]))
+    return [*before, ops.Mean(_name(op), image, flat), ops.Reshape(f"{_name(op)}_reshape", flat, output)]
 
 
 def _add(op: RawOperator, source: Source) -> list[Operator]:
@@ -196,17 +220,29 @@ def _expanded(op: RawOperator, source: Source, name: str, other: str) -> str:
 
 def _pad(op: RawOperator, source: Source) -> list[Operator]:
     name, output, amounts = source.input(op, 0), source.output(op), source.integers(op, 1)
-    _image(op, source.tensor(name))
-    if len(amounts) != 8 or amounts[:2] != [0, 0] or amounts[6:] != [0, 0] or min(amounts) < 0:
+    rank = len(source.tensor(name).shape)
+    if (
+        rank not in (3, 4)
+        or len(amounts) != 2 * rank
+        or any((*amounts[:2], *amounts[-2:]))
+        or min(amounts) < 0
+        or len(source.tensor(output).shape) != rank
+    ):
         raise ModelError(
-            f"{op.where}: paddings {amounts[:16]} are not supported; those of H and W are, in [1, H, W, C]"
+            f"{op.where}: paddings {amounts[:16]} are not supported; those of H and W are, in [1, H, W, C], "
+            "and those of T in [1, T, C]"
         )
-    padding = Padding(*amounts[2:6])
+    image, before = _rows_as_image(op, source, name)
+    padding = Padding(*amounts[2:6]) if rank == 4 else Padding(left=amounts[2], right=amounts[3])
     zero_point = source.tensor(name).quantisation.zero_point
     value = source.byte(op, 2) if op.code == Builtin.PADV2 and len(op.inputs) > 2 else zero_point
+    padded, after = output, []
+    if rank == 3:
+        padded = source.new(output, "image", (1, *source.tensor(output).shape))
+        after = [ops.Reshape(f"{_name(op)}_reshape", padded, output)]
     if value != zero_point:
-        return [Border(_name(op), name, output, padding, value, op.where)]
-    return [ops.Pad(_name(op), name, output, padding)]
+        return [*before, Border(_name(op), image, padded, padding, value, op.where), *after]
+    return [*before, ops.Pad(_name(op), image, padded, padding), *after]
 
 
 def _concatenation(op: RawOperator, source: Source) -> list[Operator]:
@@ -215,11 +251,33 @@ def _concatenation(op: RawOperator, source: Source) -> list[Operator]:
     if not names:
         raise ModelError(f"{op.where} has no inputs")
     rank, axis = len(source.tensor(names[0]).shape), options.integer(at.AXIS, "i")
-    if axis not in (-1, rank - 1):
-        raise ModelError(f"{op.where}: along axis {axis} is not supported; along the last axis (channels) it is")
     if options.integer(at.FUSED_ACTIVATION_FUNCTION, "b"):
         raise ModelError(f"{op.where}: a fused activation is not supported here")
-    return [ops.Concatenation(_name(op), names, output)]
+    if axis in (-1, rank - 1):
+        return [ops.Concatenation(_name(op), names, output)]
+    shapes = [source.tensor(name).shape for name in names]
+    place = axis % rank if -rank <= axis < rank else rank
+    # Without the joined axis: the same for all where they fit.
+    others = {(len(shape), *shape[:place], *shape[place + 1 :]) for shape in shapes}
+    joined = (*shapes[0][:place], sum(sum(shape[place : place + 1]) for shape in shapes), *shapes[0][place + 1 :])
+    if len(others) != 1 or set(shapes[0][:place]) - {1} or source.tensor(output).shape != joined:
+        raise ModelError(
+            f"{op.where}: shapes {[list(shape) for shape in shapes]} along axis {axis} are not supported; "
+            "along the last axis they are, and along one before which all axes are 1"
+        )
+    # Whole blocks in a row: the same bytes as flat inputs along the last axis.
+    operators: list[Operator] = []
+    flat = []
+    for name, shape in zip(names, shapes, strict=True):
+        rows, before = _reshaped(op, source, name, (1, math.prod(shape)))
+        operators += before
+        flat.append(rows)
+    row = source.new(output, "flat", (1, math.prod(joined)))
+    return [
+        *operators,
+        ops.Concatenation(_name(op), tuple(flat), row),
+        ops.Reshape(f"{_name(op)}_reshape", row, output),
+    ]
 
 
 def _requantise(op: RawOperator, source: Source) -> list[Operator]:
@@ -258,8 +316,15 @@ def _extremum(op: RawOperator, source: Source) -> list[Operator]:
 
 
 def _reshape(op: RawOperator, source: Source) -> list[Operator]:
-    """The shape is the output's: a file whose shapes are not static fails the check of the Graph."""
-    return [ops.Reshape(_name(op), source.input(op, 0), source.output(op))]
+    """The shape is the output's: converters state it, with 1 for each size that they leave open."""
+    name, output = source.input(op, 0), source.output(op)
+    before, after = source.tensor(name), source.tensor(output)
+    if before.n_elements != after.n_elements:
+        raise ModelError(
+            f"{op.where}: {before.n_elements} elements cannot become {list(after.shape)}; "
+            "where the model's batch was left open, convert it with a batch of 1"
+        )
+    return [ops.Reshape(_name(op), name, output)]
 
 
 def _softmax(op: RawOperator, source: Source) -> list[Operator]:

@@ -4,6 +4,8 @@
     file -> container (sound indices and sizes) -> operators -> folding (PAD, clamps) -> check_graph
 
 A float model's QUANTIZE at the start and DEQUANTIZE at the end are left off: the Graph begins and ends in int8.
+So are the operators with which Keras computes a RESHAPE's shape where the batch was left open: the file states the
+shapes of all tensors for a batch of one.
 Tensors that no operator of the Graph reads or writes are left out; the others keep the file's order.
 """
 
@@ -68,7 +70,7 @@ def _graph(model: RawModel, name: str) -> Graph:
     note = model.metadata.get(METADATA_NAME)
     source = Source(model, {} if note is None else read_storage_note(note))
     quantised, body = _without_float_ends(model)
-    operators = [each for op in body for each in read_operator(op, source)]
+    operators = [each for op in _without_shapes(model, body) for each in read_operator(op, source)]
     inputs, outputs = (
         tuple(source.activation(model.tensors[quantised.get(index, index)], where) for index in ends)
         for ends, where in ((model.inputs, "the graph's input"), (model.outputs, "the graph's output"))
@@ -108,6 +110,24 @@ def _without_float_ends(model: RawModel) -> tuple[dict[int, int], list[RawOperat
                 continue
         body.append(op)
     return beside, body
+
+
+def _without_shapes(model: RawModel, operators: list[RawOperator]) -> list[RawOperator]:
+    """Without SHAPE and what computes integers from its results and constants alone.
+
+    RESHAPE needs none of them; any other operator that asks for such integers finds them not constant, and says so.
+    """
+    of_shapes: set[int] = set()
+    body = []
+    for op in operators:
+        read = {index for index in op.inputs if index is not None and not model.tensors[index].has_data}
+        integers = all(model.tensors[index].type in (TensorType.INT32, TensorType.INT64) for index in op.outputs)
+        starts = op.code == Builtin.SHAPE and not op.custom_code
+        if integers and (starts or (read and read <= of_shapes)):
+            of_shapes.update(op.outputs)
+        else:
+            body.append(op)
+    return body
 
 
 def _is_float(model: RawModel, index: int) -> bool:

@@ -227,6 +227,7 @@ class Builtin(IntEnum):
     MINIMUM = 57
     PADV2 = 60
     EXPAND_DIMS = 70
+    SHAPE = 77
     QUANTIZE = 114
 
 
