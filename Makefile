@@ -10,6 +10,8 @@ PYTHON  := .venv/bin/python
 SUBBYTE := .venv/bin/subbyte
 # DRY_RUN=1 shows the command of a programmer instead of running it.
 DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
+# A budget that somebody names must exist; the default one counts where it stands.
+LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budget "$(BUDGET)")
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types golden flash report budget verify setup-demo setup-test clean
@@ -42,16 +44,16 @@ golden: setup-test  ## rewrite tests/golden from today's generator; review the d
 	$(PYTHON) -m pytest -q tests/golden --rewrite-golden
 
 flash: setup-demo  ## check, build, and program BOARD with MODEL (an emulated board is started): BOARD=… MODEL=… [DRY_RUN=1]
-	$(SUBBYTE) flash $(MODEL) --board $(BOARD) $(if $(wildcard $(BUDGET)),--budget $(BUDGET)) $(DRY)
+	$(SUBBYTE) flash "$(MODEL)" --board "$(BOARD)" $(LIMITS) $(DRY)
 
 report: setup-demo  ## size and cost of MODEL on BOARD, layer by layer
-	$(SUBBYTE) report $(MODEL) --board $(BOARD)
+	$(SUBBYTE) report "$(MODEL)" --board "$(BOARD)"
 
 budget: setup-demo  ## hold MODEL on BOARD against BUDGET: exit 1 and what is over
-	$(SUBBYTE) check $(MODEL) --board $(BOARD) --budget $(BUDGET)
+	$(SUBBYTE) check "$(MODEL)" --board "$(BOARD)" --budget "$(BUDGET)"
 
 verify: setup-demo  ## every judge over the same inputs
-	$(SUBBYTE) verify $(MODEL) --board $(BOARD) --samples 100
+	$(SUBBYTE) verify "$(MODEL)" --board "$(BOARD)" --samples 100
 
 setup-demo:
 	@tools/setup.sh demo
