@@ -117,12 +117,12 @@ def test_a_network_too_large_for_its_memory_is_refused_before_compiling(tmp_path
     graph = GraphBuilder("wide", (1, 60, 60, 4), seed=1).conv2d(8, (3, 3)).graph()
     project = make_project(graph, small, c_runtime(graph, small))
     with pytest.raises(
-        DoesNotFitError, match=r"wide does not fit changed: the network's arena take.* too many"
+        DoesNotFitError, match=r"wide does not fit changed: the network's arena and the stack of 2,048 take.* too"
     ) as caught:
         check_estimate(project)
-    arena = project.runtime.arena_bytes
-    assert caught.value.shortfalls == (Shortfall("ram_bytes", "sram", arena, 4096, How.ESTIMATED),)
-    assert f"{arena - 4096:,} too many" in str(caught.value)
+    needed = project.runtime.arena_bytes + small.limits.stack_bytes
+    assert caught.value.shortfalls == (Shortfall("ram_bytes", "sram", needed, 4096, How.ESTIMATED),)
+    assert f"{needed - 4096:,} too many" in str(caught.value)
 
 
 def test_a_region_that_overflows_is_told_in_our_words(tmp_path: Path) -> None:
@@ -184,3 +184,37 @@ def test_a_file_that_is_no_firmware_is_refused(tmp_path: Path) -> None:
             read_linked(tmp_path / "elf", tmp_path / "map", board, "arena")
     with pytest.raises(ToolError, match=r"gone: cannot be read as a firmware: .*No such file"):
         read_linked(tmp_path / "gone", tmp_path / "map", board, "arena")
+
+
+def test_two_networks_share_one_firmware_and_one_folder_of_kernels(tmp_path: Path) -> None:
+    board = load_board("mps2-an386")
+    graphs = (
+        GraphBuilder("first", (1, 6, 6, 2), seed=1).conv2d(8, (3, 3)).graph(),
+        GraphBuilder("second", (1, 6, 6, 2), seed=2).conv2d(4, (1, 1)).conv2d(4, (3, 3)).graph(),
+    )
+    merged: dict[str, str] = {}
+    for graph in graphs:
+        sources = c_runtime(graph, board).sources
+        for name, text in sources.items():
+            path = name.replace("model/", f"{graph.name}/", 1)
+            assert merged.setdefault(path, text) == text, f"{path} differs between networks"
+    merged["main.c"] = (
+        '#include "first/model.h"\n#include "second/model.h"\n'
+        "int main(void) { first_run(); second_run(); return first_output() == second_output(); }\n"
+    )
+    for name, text in merged.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    files = sorted(name for name in merged if name.endswith(".c"))
+    flags = (
+        "-mcpu=cortex-m4",
+        "-mthumb",
+        "-mfloat-abi=hard",
+        "-mfpu=fpv4-sp-d16",
+        "-std=c11",
+        "-Wall",
+        "-Werror",
+        "-I.",
+    )
+    link = ("--specs=nosys.specs", "-Wl,--no-warn-rwx-segments")
+    subprocess.run(["arm-none-eabi-gcc", *flags, *files, *link, "-o", "both.elf"], cwd=tmp_path, check=True)

@@ -103,11 +103,13 @@ def build_folder(project: Project, folder: Path, *, make_variables: tuple[str, .
 
 
 def check_estimate(project: Project) -> None:
-    """Raises DoesNotFitError where weights or arena alone are more than their memory, without compiling anything."""
+    """Raises DoesNotFitError where what is known without compiling is more than its memory: weights, arena, stack."""
     board, layout = project.board, project.board.layout
+    stack = board.limits.stack_bytes if layout.data == layout.arena else 0
+    activations = "the network's arena" + (f" and the stack of {stack:,}" if stack else "")
     for what, n_bytes, memory in (
         ("the weights and other constants of the network", project.runtime.constant_bytes, layout.constants),
-        ("the network's arena", project.runtime.arena_bytes, layout.arena),
+        (activations, project.runtime.arena_bytes + stack, layout.arena),
     ):
         if n_bytes > memory.n_bytes:
             raise DoesNotFitError(
