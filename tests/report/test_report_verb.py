@@ -76,7 +76,12 @@ def test_check_exits_1_with_what_is_over_and_0_within(tmp_path: Path, command) -
     assert (breach["limit"], breach["allowed"]) == ("flash_bytes", 1000) and breach["value"] > 1000
     roomy = _budget(tmp_path, 'flash_bytes = "1 MB"\n[operations]\nhello_edge = "1 M"\n')
     said = command("check", model, "--board", "mps2-an386", "--budget", roomy, "--json")
-    assert said.code == 0 and json.loads(said.out) == {"ok": True, "breaches": []}
+    value = json.loads(said.out)
+    assert said.code == 0 and value["ok"] is True and value["breaches"] == []
+    checks = {(check["limit"], check["allowed"]): check for check in value["checks"]}
+    assert len(checks) == 5
+    assert breach["value"] == checks["flash_bytes", 1_000_000]["value"]
+    assert 0 < checks["operations.hello_edge", 1_000_000]["value"] < 1_000_000
 
 
 @pytest.mark.parametrize(

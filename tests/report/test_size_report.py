@@ -10,7 +10,7 @@ import pytest
 from tests.graphs import GraphBuilder
 from toolchain.budget.limits import Limit
 from toolchain.budget.sizes import Part, Region, Sizes
-from toolchain.budget.verdict import judge
+from toolchain.budget.verdict import Check, Verdict, judge
 from toolchain.core import known_core
 from toolchain.device.linked import Contribution
 from toolchain.export.c import c_sources
@@ -168,3 +168,11 @@ def test_junit_has_one_case_a_limit_and_a_failure_for_each_that_is_over() -> Non
     assert "must be <= 100" in failure.get("message", "") and "fewer or narrower" in (failure.text or "")
     clean = ElementTree.fromstring(verdict_junit(_report().verdict, "kws on x").encode())
     assert clean.get("failures") == "0" and list(clean.iter("failure")) == []
+
+
+def test_junit_writes_a_share_without_a_unit() -> None:
+    accuracy = Check(
+        Limit("accuracy", 0.99, "", "budget.toml", at_least=True), Measure("accuracy", 0.9, "", How.MEASURED)
+    )
+    written = verdict_junit(Verdict((accuracy,), ()), "kws on x")
+    assert ">0.9 measured, must be &gt;= 0.99<" in written

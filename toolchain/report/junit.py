@@ -22,8 +22,9 @@ def verdict_junit(verdict: Verdict, suite: str) -> str:
         case = ElementTree.SubElement(
             element, "testcase", {"classname": f"subbyte.check.{suite}", "name": f"{limit.name} ({limit.origin})"}
         )
+        unit = f"{limit.unit} " if limit.unit else ""
         sign = ">=" if limit.at_least else "<="
-        figure = f"{shown(measure.value)} {limit.unit} {measure.how.value}, must be {sign} {shown(limit.allowed)}"
+        figure = f"{shown(measure.value)} {unit}{measure.how.value}, must be {sign} {shown(limit.allowed)}"
         breach = failures.get((limit.name, limit.origin))
         if breach is not None:
             failure = ElementTree.SubElement(case, "failure", {"type": "budget", "message": figure})

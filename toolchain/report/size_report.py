@@ -305,9 +305,20 @@ def _layer_json(row: CostRow, layer: CLayer) -> dict[str, Any]:
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """`ok` and `breaches` with limit, value, allowed, and what else a script may want to print."""
+    """`ok`, every limit in `checks`, and `breaches` with advice: what a script may want to print or to plot."""
     return {
         "ok": verdict.ok,
+        "checks": [
+            {
+                "limit": check.limit.name,
+                "value": check.measure.value,
+                "allowed": check.limit.allowed,
+                "unit": check.limit.unit,
+                "how": check.measure.how.value,
+                "origin": check.limit.origin,
+            }
+            for check in verdict.checks
+        ],
         "breaches": [
             {
                 "limit": breach.limit,
