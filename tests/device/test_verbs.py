@@ -72,6 +72,12 @@ def test_pack_writes_the_same_project_twice(model: Path, tmp_path: Path) -> None
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
+def test_pack_quotes_the_folder_of_its_next_step(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine & yours"
+    said = run(pack_verb, model, "--board", "mps2-an386", "-o", folder).stdout
+    assert f"next: make -C '{folder}' run" in said
+
+
 def test_pack_takes_a_board_file_and_a_front_end(tmp_path: Path) -> None:
     front_end = audio_front_end(centred=False)
     said = {

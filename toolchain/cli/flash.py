@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`subbyte flash`: check, build, and put a firmware on its board, or start it in the emulator for its verdict."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +125,7 @@ def _put(board: Board, found: Assessment, folder: Path, tool: str | None, dry_ru
 def _started(board: Board, build: Build, outcome: Outcome, dry_run: bool, say: Callable[[str], None]) -> Outcome:
     """The emulated board's own words, and its verdict."""
     if dry_run:
-        say(f"$ make -C {outcome.folder} run")
+        say(f"$ make -C {shlex.quote(str(outcome.folder))} run")
         return outcome
     with waiting(f"Running on {board.id}"):
         run = emulate(board, build.elf, build.folder)

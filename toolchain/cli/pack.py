@@ -2,6 +2,7 @@
 """`subbyte pack`: a model and a board become a firmware project that builds by itself."""
 
 import difflib
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +70,7 @@ def pack(
         print("  without a front end: the model's file does not say how sound becomes its input")
     then = "run" if project.board.emulation else "flash"
     given = " TFLM_LIB=... TFLM_INCLUDE=..., see its README.md" if known.needs_tflm else ""
-    print(f"  next: make -C {output} {then}{given}")
+    print(f"  next: make -C {shlex.quote(str(output))} {then}{given}")
 
 
 def load_project(model: Path, board: str, runtime: str) -> Project:

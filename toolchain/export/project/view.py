@@ -360,11 +360,11 @@ def _how_to(
     if on_host:
         sections.append(SectionView("On this computer, under sanitizers", ("make host",), ""))
     if not runtime.needs_tflm:
-        sections.append(_in_your_own_firmware(graph, front_end))
+        sections.append(_in_your_own_firmware(graph, board, front_end))
     return tuple(sections)
 
 
-def _in_your_own_firmware(graph: Graph, front_end: FrontEnd | None) -> SectionView:
+def _in_your_own_firmware(graph: Graph, board: Board, front_end: FrontEnd | None) -> SectionView:
     prefix = names_of(graph).prefix
     source = f"{_ports(graph, graph.inputs, 'input')[0].function}()"
     result = f"{_ports(graph, graph.outputs, 'output')[0].function}()"
@@ -375,5 +375,8 @@ def _in_your_own_firmware(graph: Graph, front_end: FrontEnd | None) -> SectionVi
         "In your own firmware",
         (*headers, '#include "model/model.h"', fill, f"{prefix}_run();", f"use({result});"),
         f"Take the folders {folders} along, compile their C files with the folder above them as include path, and call "
-        f"these functions. Nothing in them allocates, prints or needs an operating system.",
+        f"these functions. Nothing in them allocates, prints or needs an operating system.\n\n"
+        f"They are written for a {board.core.name}: compile them with the flags of `CPU` in the Makefile. A second "
+        f"network for the same core brings its `model/` under another name; files of the same name in the two "
+        f"`kernels/` are the same. A firmware has room for one `frontend/`.",
     )
