@@ -123,3 +123,12 @@ def test_a_shape_that_the_file_leaves_open_is_refused_with_advice() -> None:
     graph = GraphBuilder("net", (1, 2, 2, 2)).reshape((1, 8)).graph()
     with pytest.raises(ModelError, match=r"operator 2 \(RESHAPE\): 8 elements cannot become \[1, 1\]; .* batch of 1"):
         parse_tflite(_edited(graph, leave_open), "net")
+
+
+def test_a_grouped_convolution_is_refused_with_advice() -> None:
+    def four_inputs(model: Any) -> None:
+        model.subgraphs[0].tensors[0].shape = [1, 5, 4, 4]
+
+    graph = GraphBuilder("net", (1, 5, 4, 2)).conv2d(4, (3, 3)).graph()
+    with pytest.raises(ModelError, match=r"operator 0 \(CONV_2D\): 2 groups of 2 input channels: grouped"):
+        parse_tflite(_edited(graph, four_inputs), "net")

@@ -85,8 +85,13 @@ def _conv2d(op: RawOperator, source: Source) -> list[Operator]:
     name, weights, output = source.input(op, 0), source.weights(op, axis=0), source.output(op)
     stride = Pair(_positive(op, options, at.STRIDE_H), _positive(op, options, at.STRIDE_W))
     dilation = Pair(_positive(op, options, at.DILATION_H_FACTOR, 1), _positive(op, options, at.DILATION_W_FACTOR, 1))
-    _, kh, kw, _ = _image(op, source.tensor(weights)).shape
+    _, kh, kw, channels = _image(op, source.tensor(weights)).shape
     image = _image(op, source.tensor(name))
+    if channels != image.shape[3] and channels and image.shape[3] % channels == 0:
+        raise ModelError(
+            f"{op.where}: {image.shape[3] // channels} groups of {channels} input channels: grouped convolutions are "
+            "supported only as DEPTHWISE_CONV_2D; split it into one convolution a group and a concatenation"
+        )
     return [
         ops.Conv2D(
             _name(op),
