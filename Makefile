@@ -14,7 +14,7 @@ DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budget "$(BUDGET)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden flash report budget verify setup-demo setup-test clean
+.PHONY: help demo test check format lint types golden flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,5 +61,8 @@ setup-demo:
 setup-test:
 	@tools/setup.sh test
 
-clean:  ## remove the virtual environment and everything that was made here
-	rm -rf .venv build dist runs corpora
+clean:  ## remove what was built; runs and corpora stay
+	rm -rf build dist
+
+distclean: clean  ## remove the virtual environment as well; runs and corpora stay
+	rm -rf .venv
