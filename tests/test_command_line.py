@@ -56,3 +56,18 @@ def test_a_wrong_name_gives_one_clear_line(arguments: list[str], named: str) -> 
     assert named in failed.stderr
     assert len(failed.stderr.strip().splitlines()) == 1
     assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["--help"], ["boards"], ["boards", "--json"]])
+def test_standard_output_on_a_full_disk_is_one_clear_error(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        shown = subprocess.run(
+            [sys.executable, "-c", "from toolchain.cli import main; main()", *arguments],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert shown.returncode == 2
+    assert shown.stderr == "error: standard output: cannot be written: No space left on device\n"

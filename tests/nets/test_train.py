@@ -29,6 +29,7 @@ from toolchain.nets.checkpoint import load_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
+from toolchain.nets.run_log import RunLog
 from toolchain.nets.train import train_run
 
 
@@ -374,3 +375,30 @@ def test_a_wrong_configuration_is_refused(changes: dict[str, Any], said: str, co
     with pytest.raises(SubbyteError) as caught:
         replace(config, **changes)
     assert said in str(caught.value)
+
+
+def test_a_lost_model_is_written_again_from_the_checkpoint(
+    finished: tuple[RunFolder, RunRecord], config: TrainConfig, tmp_path: Path
+) -> None:
+    folder, record = finished
+    copy = RunFolder(Path(shutil.copytree(folder.path, tmp_path / "copy")))
+    copy.model.unlink()
+    assert train_run(config, copy.path) == record
+    assert copy.model.read_bytes() == folder.model.read_bytes()
+
+
+def test_no_threads_at_all_are_refused(config: TrainConfig) -> None:
+    with pytest.raises(ModelError, match="--threads is 0, must be 1"):
+        replace(config, threads=0)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_disk_that_fills_up_within_the_log_is_one_clear_error(
+    finished: tuple[RunFolder, RunRecord], tmp_path: Path
+) -> None:
+    folder, rows = RunFolder(tmp_path), _rows(finished[0])
+    log = RunLog(folder, rows[:1])
+    folder.log.unlink()
+    folder.log.symlink_to("/dev/full")
+    with pytest.raises(SubbyteError, match=r"log\.jsonl: cannot be written: No space left on device"):
+        log.append(rows[1])

@@ -4,6 +4,8 @@
 A verb's module is imported only when the verb is called: `subbyte boards` must not wait for torch.
 """
 
+import errno
+import os
 import sys
 from importlib import import_module
 
@@ -62,9 +64,25 @@ def _root() -> None:
 def main() -> None:
     """Entry point of the `subbyte` command."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except SubbyteError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except BrokenPipeError:
+        _discard_output()
         sys.exit(141)
+    except OSError as error:
+        # Files of ours are written through toolchain/files.py, whose errors name them; this one has no name.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
+            raise
+        _discard_output()
+        print(f"error: standard output: cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(SubbyteError.exit_code)
+
+
+def _discard_output() -> None:
+    """Let the interpreter's last flush go nowhere: it would fail once more, with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -56,7 +56,8 @@ class TrainConfig:
         _within("batch", self.batch, 2, 65_536)
         _within("seed", self.seed, 0, 2**32 - 1)
         _within("data-seed", self.data_seed, 0, 2**32 - 1)
-        _within("threads", self.threads or 1, 1, 1024)
+        if self.threads is not None:
+            _within("threads", self.threads, 1, 1024)
         if self.device not in DEVICES:
             raise ModelError(f"--device {self.device!r} is not one of {', '.join(DEVICES)}")
         for name, value, high in (

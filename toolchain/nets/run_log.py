@@ -10,12 +10,14 @@ torch.utils.tensorboard, which would do it, imports the whole of TensorFlow wher
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from toolchain.errors import SubbyteError
 from toolchain.files import write_bytes, write_text
 from toolchain.nets.run_folder import RunFolder
 
@@ -43,10 +45,19 @@ class RunLog:
 
     def append(self, row: dict[str, Any]) -> None:
         """One more epoch."""
-        with self._log.open("a", encoding="utf-8") as log:
-            log.write(_line(row))
-        with self._events.open("ab") as events:
-            events.write(_framed(_event(row)))
+        _append(self._log, _line(row).encode())
+        _append(self._events, _framed(_event(row)))
+
+
+def _append(path: Path, content: bytes) -> None:
+    """Not atomic: what a full disk cuts off is written anew when the run goes on."""
+    try:
+        with path.open("ab") as stream:
+            stream.write(content)
+    except OSError as error:
+        raise SubbyteError(
+            f"{path}: cannot be written: {error.strerror or error}; the same command goes on after this epoch"
+        ) from error
 
 
 def _line(row: dict[str, Any]) -> str:

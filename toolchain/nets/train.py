@@ -57,7 +57,7 @@ def train_run(
     config = _settled(config, before)
     if before is not None:
         _check_same(before, config, folder)
-        if before.status == "complete":
+        if before.status == "complete" and folder.model.is_file():
             return before
     device = _prepare_torch(config)
     with progress or TrainingProgress() as shown:
