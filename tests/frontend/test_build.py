@@ -20,6 +20,7 @@ IDENTITY = Normalisation.identity(10)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home, and nothing loaded yet."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     _library.cache_clear()
     return tmp_path
 

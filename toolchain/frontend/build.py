@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The front end compiled for this machine: a shared library in the user's cache, built once per text and flags.
 
-The only place outside device/ that starts a process: features are needed where no firmware is ever built.
+It starts the compiler itself, outside device/: features are needed where no firmware is ever built.
 No -march: integer code gives the same bytes either way, and a cache in a shared home then serves every host.
 """
 
@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from toolchain.errors import SubbyteError, ToolError
-from toolchain.files import written_aside
+from toolchain.files import cache_folder, written_aside
 from toolchain.frontend.normalisation import Normalisation
 from toolchain.frontend.sources import frontend_sources, kernel_folder
 from toolchain.frontend.spec import FeatureSpec
@@ -47,7 +47,7 @@ def _library(sources: tuple[tuple[str, str], ...]) -> ctypes.CDLL:
     key = hashlib.sha256(repr((sources, FLAGS, sys.platform, platform.machine())).encode()).hexdigest()
     name = f"frontend-{key[:24]}.so"
     try:
-        kept = Path.home() / ".cache" / "subbyte" / name
+        kept = cache_folder() / name
         if kept.is_file() and (library := _opened(kept)):
             return library
     except RuntimeError:  # a user without a home, as containers have
