@@ -46,10 +46,6 @@ class CLayer:
         """Flash of its own constants."""
         return sum(constant.n_bytes for constant in self.constants)
 
-    def role_bytes(self, role: str) -> int:
-        """Flash of its own constants of one role."""
-        return sum(constant.n_bytes for constant in self.constants if constant.role == role)
-
 
 @dataclass(frozen=True, eq=False)
 class CModel:

@@ -6,6 +6,7 @@ rounds twice. Measured over random layers of int8: 3 of 10,000 outputs differ, e
 tensorflow 2.21.0, BUILTIN_REF; a test repeats it). All other operators of the Graph agree to the last bit.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -21,8 +22,32 @@ ROUNDS_FULLY_CONNECTED_ONCE = Duty(
 )
 
 
+class InterpreterJudge(ABC):
+    """The .tflite bytes of the subject, run by an interpreter with LiteRT's API. A subclass names and makes it."""
+
+    name: str
+    duty: Duty = ROUNDS_FULLY_CONNECTED_ONCE
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+
+    def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
+        with _failures_named(self.name):
+            return _outputs(self._interpreter(preserve=False), self._subject, inputs)
+
+    def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+        """Every activation, int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
+        with _failures_named(self.name):
+            return _activations(self._interpreter(preserve=True), self._subject, inputs)
+
+    @abstractmethod
+    def _interpreter(self, preserve: bool) -> Any:
+        """A new interpreter with reference kernels; preserve: it keeps every tensor."""
+
+
 @contextmanager
-def failures_named(judge: str) -> Iterator[None]:
+def _failures_named(judge: str) -> Iterator[None]:
     """Turn what the runtimes raise (RuntimeError, ValueError) into a ToolError that names the judge."""
     try:
         yield
@@ -30,13 +55,13 @@ def failures_named(judge: str) -> Iterator[None]:
         raise ToolError(f"{judge}: {error}") from error
 
 
-def outputs(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+def _outputs(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
     """Outputs of N inferences: int8 [N, *shape]."""
     places = [detail["index"] for detail in interpreter.get_output_details()]
     return _values(interpreter, subject, inputs, dict(zip(subject.graph.outputs, places, strict=True)))
 
 
-def activations(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
+def _activations(interpreter: Any, subject: Subject, inputs: Batch) -> dict[str, NDArray[np.int8]]:
     """Every activation, of an interpreter that preserves all tensors: int8 [N, *shape]."""
     wanted = {tensor.name for tensor in subject.graph.activations()}
     places = {d["name"]: d["index"] for d in interpreter.get_tensor_details() if d["name"] in wanted}

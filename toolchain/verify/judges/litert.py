@@ -8,26 +8,13 @@ import importlib.metadata
 import importlib.util
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from toolchain.verify.judge import Batch, Duty, Subject
-from toolchain.verify.judges.interpreter import (
-    ROUNDS_FULLY_CONNECTED_ONCE,
-    activations,
-    failures_named,
-    outputs,
-)
+from toolchain.verify.judges.interpreter import InterpreterJudge
 
 
-class LiteRtJudge:
+class LiteRtJudge(InterpreterJudge):
     """The .tflite bytes of the subject, run by LiteRT's BUILTIN_REF kernels."""
 
     name = "LiteRT"
-    duty: Duty = ROUNDS_FULLY_CONNECTED_ONCE
-
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
 
     @property
     def version(self) -> str:
@@ -39,16 +26,6 @@ class LiteRtJudge:
         if importlib.util.find_spec("ai_edge_litert") is None:
             return "the ai-edge-litert package is not installed"
         return None
-
-    def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
-        """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
-        with failures_named(self.name):
-            return outputs(self._interpreter(preserve=False), self._subject, inputs)
-
-    def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
-        """Every activation, int8 [N, *shape]."""
-        with failures_named(self.name):
-            return activations(self._interpreter(preserve=True), self._subject, inputs)
 
     def _interpreter(self, preserve: bool) -> Any:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType

@@ -14,26 +14,13 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from toolchain.verify.judge import Batch, Duty, Subject
-from toolchain.verify.judges.interpreter import (
-    ROUNDS_FULLY_CONNECTED_ONCE,
-    activations,
-    failures_named,
-    outputs,
-)
+from toolchain.verify.judges.interpreter import InterpreterJudge
 
 
-class TfLiteJudge:
+class TfLiteJudge(InterpreterJudge):
     """The .tflite bytes of the subject, run by tf.lite's BUILTIN_REF kernels."""
 
     name = "tf.lite"
-    duty: Duty = ROUNDS_FULLY_CONNECTED_ONCE
-
-    def __init__(self, subject: Subject) -> None:
-        self._subject = subject
 
     @property
     def version(self) -> str:
@@ -45,16 +32,6 @@ class TfLiteJudge:
         if importlib.util.find_spec("tensorflow") is None:
             return "the tensorflow package is not installed (an optional judge): pip install tensorflow"
         return None
-
-    def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
-        """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
-        with failures_named(self.name):
-            return outputs(self._interpreter(preserve=False), self._subject, inputs)
-
-    def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
-        """Every activation, int8 [N, *shape]."""
-        with failures_named(self.name):
-            return activations(self._interpreter(preserve=True), self._subject, inputs)
 
     def _interpreter(self, preserve: bool) -> Any:
         with warnings.catch_warnings(), _without_native_logs():
