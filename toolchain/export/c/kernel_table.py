@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from toolchain.core import Core
 from toolchain.errors import ModelError
-from toolchain.export.c import convolutions, elements, fully_connected, images
 from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.rows import convolutions, elements, fully_connected, images
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Call, LayerCode, Place, Struct
-from toolchain.export.c.convolutions import takes_any, window_struct
 from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.rows.convolutions import takes_any, window_struct
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import AveragePool2D, Concatenation, MaxPool2D, Mean, Pad, Padding
 from toolchain.graph.requantisation import Factor, mean_factor

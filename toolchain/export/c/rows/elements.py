@@ -3,9 +3,9 @@
 
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Call, LayerCode, Place, Struct
-from toolchain.export.c.convolutions import takes_any
-from toolchain.export.c.images import factor_struct
 from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.rows.convolutions import takes_any
+from toolchain.export.c.rows.images import factor_struct
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Add, Requantise, Reshape, Softmax
 from toolchain.graph.requantisation import add_factors, requantise_factor, softmax_factor

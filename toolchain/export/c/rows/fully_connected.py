@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, Struct
-from toolchain.export.c.convolutions import refuses_dsp, refuses_plain, scales_text, tables, weight_rows
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import Rows, interleaved_fours
+from toolchain.export.c.rows.convolutions import refuses_dsp, refuses_plain, scales_text, tables, weight_rows
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import FullyConnected
 from toolchain.graph.requantisation import fully_connected_requantisation
