@@ -4,6 +4,7 @@
 BOARD  ?= mps2-an386
 MODEL  ?= runs/demo
 BUDGET ?= budget.toml
+OPTIMISE ?= balanced
 DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/synth)
 
 PYTHON  := .venv/bin/python
@@ -19,7 +20,7 @@ LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budge
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Variables: BOARD=$(BOARD) MODEL=$(MODEL) BUDGET=$(BUDGET) DRY_RUN=1"
+	@echo "  Variables: BOARD=$(BOARD) MODEL=$(MODEL) BUDGET=$(BUDGET) OPTIMISE=$(OPTIMISE) DRY_RUN=1"
 
 demo: setup-demo  ## speech -> trained network -> C -> firmware -> emulated Cortex-M4, in one go
 	@tools/demo.sh
@@ -44,16 +45,16 @@ golden: setup-test  ## rewrite tests/golden from today's generator; review the d
 	$(PYTHON) -m pytest -q tests/golden --rewrite-golden
 
 flash: setup-demo  ## check, build, and program BOARD with MODEL (an emulated board is started): BOARD=… MODEL=… [DRY_RUN=1]
-	$(SUBBYTE) flash "$(MODEL)" --board "$(BOARD)" $(LIMITS) $(DRY)
+	$(SUBBYTE) flash "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE) $(LIMITS) $(DRY)
 
 report: setup-demo  ## size and cost of MODEL on BOARD, layer by layer
-	$(SUBBYTE) report "$(MODEL)" --board "$(BOARD)"
+	$(SUBBYTE) report "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE)
 
 budget: setup-demo  ## hold MODEL on BOARD against BUDGET: exit 1 and what is over
-	$(SUBBYTE) check "$(MODEL)" --board "$(BOARD)" --budget "$(BUDGET)"
+	$(SUBBYTE) check "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE) --budget "$(BUDGET)"
 
 verify: setup-demo  ## every judge over the same inputs
-	$(SUBBYTE) verify "$(MODEL)" --board "$(BOARD)" --samples 100
+	$(SUBBYTE) verify "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE) --samples 100
 
 setup-demo:
 	@tools/setup.sh demo

@@ -13,7 +13,7 @@ from toolchain.budget.limits import Budget, Limit
 from toolchain.budget.sizes import Expected, Sizes, sizes_of
 from toolchain.budget.verdict import Check, Verdict, judge, verdict_of
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_firmware
-from toolchain.export.c import CModel, c_sources
+from toolchain.export.c import Aims, CModel, c_sources
 from toolchain.export.project import FrontEnd, Project, c_runtime, make_project
 from toolchain.graph.cost import Cost, count, graph_cost
 from toolchain.graph.counting import Count, Rule
@@ -39,6 +39,7 @@ def assess(
     graph: Graph,
     board: Board,
     *,
+    aims: Aims = Aims(),
     front_end: FrontEnd | None = None,
     folder: Path | None = None,
     budget: Budget | None = None,
@@ -46,12 +47,21 @@ def assess(
 ) -> Assessment:
     """Size `graph` up for `board`. folder: where the firmware is built; None builds nothing, estimates alone.
 
+    aims: what the firmware is to be good at.
+
     accuracy: as recorded for this network, None where it never was. Raises BudgetError where a limit has no figure,
     ModelError where the C kernels cannot express the graph, ToolError where the build fails for want of a tool.
     """
-    build, shortfalls = _build(graph, board, front_end, folder)
+    build, shortfalls = _build(graph, board, aims, front_end, folder)
     return assess_build(
-        graph, board, build, shortfalls=shortfalls, budget=budget, accuracy=accuracy, tried=folder is not None
+        graph,
+        board,
+        build,
+        aims=aims,
+        shortfalls=shortfalls,
+        budget=budget,
+        accuracy=accuracy,
+        tried=folder is not None,
     )
 
 
@@ -60,13 +70,14 @@ def assess_build(
     board: Board,
     build: Build | None,
     *,
+    aims: Aims = Aims(),
     shortfalls: tuple[Shortfall, ...] = (),
     budget: Budget | None = None,
     accuracy: Measure | None = None,
     tried: bool = True,
 ) -> Assessment:
     """The same for a firmware that is built already. tried: whether a build was attempted at all."""
-    model = c_sources(graph, board.core)
+    model = c_sources(graph, board.core, aims=aims)
     cost, counts = graph_cost(graph), tuple(count(graph, rule) for rule in Rule)
     scratch = max((layer.scratch_bytes for layer in model.layers), default=0)
     expected = Expected(model.constant_bytes, model.arena_bytes, scratch, board.limits.stack_bytes)
@@ -84,11 +95,11 @@ def assess_build(
 
 
 def _build(
-    graph: Graph, board: Board, front_end: FrontEnd | None, folder: Path | None
+    graph: Graph, board: Board, aims: Aims, front_end: FrontEnd | None, folder: Path | None
 ) -> tuple[Build | None, tuple[Shortfall, ...]]:
     if folder is None:
         return None, ()
-    project: Project = make_project(graph, board, c_runtime(graph, board), front_end)
+    project: Project = make_project(graph, board, c_runtime(graph, board, aims), front_end)
     try:
         return build_firmware(project, folder), ()
     except DoesNotFitError as error:

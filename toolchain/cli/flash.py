@@ -12,12 +12,14 @@ import typer
 from toolchain.boards import Board, FlashCommand
 from toolchain.budget.assess import Assessment, assess_build
 from toolchain.budget.limits import Budget, load_budget
+from toolchain.cli.aims import OptimiseOption
 from toolchain.cli.models import recorded_accuracy
 from toolchain.cli.pack import load_project
 from toolchain.cli.waiting import waiting
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_folder
 from toolchain.device.emulate import EmulatedRun, emulate
 from toolchain.device.flash import check_tool, choose_flash_command, program, shown
+from toolchain.export.c import Aims, Optimise
 from toolchain.export.project import Project, project_sources, save_project
 from toolchain.measure import Measure
 from toolchain.report.console import print_json, print_table
@@ -67,11 +69,12 @@ def flash(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the project; build/MODEL-BOARD.")
     ] = None,
+    optimise: OptimiseOption = Optimise.BALANCED,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
     limits = load_budget(budget) if budget else None
-    project = load_project(model, board, "c")
+    project = load_project(model, board, "c", Aims(optimise))
     check_tool(project.board, tool)
     accuracy = recorded_accuracy(model) if model.is_dir() else None
     folder = output or Path("build") / f"{project.graph.name}-{project.board.id}"
@@ -95,7 +98,15 @@ def _assessed(project: Project, folder: Path, budget: Budget | None, accuracy: M
             build = build_folder(project, folder)
     except DoesNotFitError as error:
         build, shortfalls = error.build, error.shortfalls
-    return assess_build(project.graph, project.board, build, shortfalls=shortfalls, budget=budget, accuracy=accuracy)
+    return assess_build(
+        project.graph,
+        project.board,
+        build,
+        aims=project.runtime.aims,
+        shortfalls=shortfalls,
+        budget=budget,
+        accuracy=accuracy,
+    )
 
 
 def _put(board: Board, found: Assessment, folder: Path, tool: str | None, dry_run: bool, *, quiet: bool) -> Outcome:

@@ -9,6 +9,7 @@ from toolchain.budget.assess import Assessment, assess
 from toolchain.budget.limits import load_budget
 from toolchain.cli.waiting import waiting
 from toolchain.errors import ModelError
+from toolchain.export.c import Aims
 from toolchain.export.project import front_end_parts
 from toolchain.graph.model import load_model_info
 from toolchain.measure import How, Measure
@@ -44,7 +45,7 @@ def data_seed(model: Path) -> int:
     return seed
 
 
-def assess_model(model: Path, board: str, budget: Path | None, *, build: bool) -> Assessment:
+def assess_model(model: Path, board: str, budget: Path | None, *, aims: Aims, build: bool) -> Assessment:
     """Everything that is known of MODEL on a board; with `build` its firmware is built in a folder that goes away.
 
     Raises the errors of reading model, board and budget before anything is built.
@@ -55,6 +56,14 @@ def assess_model(model: Path, board: str, budget: Path | None, *, build: bool) -
     accuracy = recorded_accuracy(model) if model.is_dir() else None
     parts = front_end_parts(info)
     if not build:
-        return assess(info.graph, described, front_end=parts, budget=limits, accuracy=accuracy)
+        return assess(info.graph, described, aims=aims, front_end=parts, budget=limits, accuracy=accuracy)
     with tempfile.TemporaryDirectory(prefix="subbyte-report-") as folder, waiting(f"Building for {described.id}"):
-        return assess(info.graph, described, front_end=parts, folder=Path(folder), budget=limits, accuracy=accuracy)
+        return assess(
+            info.graph,
+            described,
+            aims=aims,
+            front_end=parts,
+            folder=Path(folder),
+            budget=limits,
+            accuracy=accuracy,
+        )

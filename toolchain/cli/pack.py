@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from toolchain.boards import load_board
+from toolchain.cli.aims import OptimiseOption
 from toolchain.device.build import check_estimate
 from toolchain.errors import BoardError
+from toolchain.export.c import Aims, Optimise
 from toolchain.export.project import RUNTIMES, Project, front_end_parts, make_project, project_sources, save_project
 from toolchain.graph.model import load_model_info
 from toolchain.report.console import print_json
@@ -29,7 +31,7 @@ Examples:
 \b
   subbyte pack runs/s --board nucleo-f446re -o firmware
   subbyte pack model.tflite --board mps2-an386 -o firmware && make -C firmware run
-  subbyte pack model.onnx --board ./my-board.toml -o firmware
+  subbyte pack model.onnx --board ./my-board.toml --optimise size -o firmware
   subbyte pack model.tflite --board nrf52840-dk --runtime tflm -o firmware
 """
 
@@ -42,10 +44,11 @@ def pack(
     board: Annotated[str, typer.Option(metavar="BOARD", help="Id (see `subbyte boards`) or .toml file.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the project.")],
     runtime: Annotated[str, typer.Option(help=f"One of {', '.join(RUNTIMES)}.")] = "c",
+    optimise: OptimiseOption = Optimise.BALANCED,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    project = load_project(model, board, runtime)
+    project = load_project(model, board, runtime, Aims(optimise))
     sources = project_sources(project)
     save_project(sources, output)
     if as_json:
@@ -73,7 +76,7 @@ def pack(
     print(f"  next: make -C {shlex.quote(str(output))} {then}{given}")
 
 
-def load_project(model: Path, board: str, runtime: str) -> Project:
+def load_project(model: Path, board: str, runtime: str, aims: Aims) -> Project:
     """The project of MODEL for BOARD. Raises SubbyteError where one of the three is wrong, or the network too large."""
     if runtime not in RUNTIMES:
         near = difflib.get_close_matches(runtime, RUNTIMES, n=1)
@@ -82,6 +85,6 @@ def load_project(model: Path, board: str, runtime: str) -> Project:
         )
     chosen = load_board(board)
     info = load_model_info(model)
-    project = make_project(info.graph, chosen, RUNTIMES[runtime](info.graph, chosen), front_end_parts(info))
+    project = make_project(info.graph, chosen, RUNTIMES[runtime](info.graph, chosen, aims), front_end_parts(info))
     check_estimate(project)
     return project

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from toolchain.cli.aims import OptimiseOption
 from toolchain.cli.models import assess_model
+from toolchain.export.c import Aims, Optimise
 from toolchain.files import write_text
 from toolchain.report.arena_map import arena_table, arena_text
 from toolchain.report.console import console, print_json, print_table
@@ -57,10 +59,11 @@ def report(
     html: Annotated[Path | None, typer.Option(help="Write one HTML file with pictures.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, one case a limit.")] = None,
+    optimise: OptimiseOption = Optimise.BALANCED,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    assessment = assess_model(model, board, budget, build=not no_build)
+    assessment = assess_model(model, board, budget, aims=Aims(optimise), build=not no_build)
     shown = size_report(assessment)
     if html:
         write_text(html, report_html(shown))

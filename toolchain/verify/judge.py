@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.export.c import Aims
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import OPERATORS
 
@@ -23,11 +24,15 @@ Batch = Mapping[str, NDArray[np.int8]]
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One network in every form that judges read. tflite: written from `graph`. onnx: None where no such file is."""
+    """One network in every form that judges read. tflite: written from `graph`. onnx: None where no such file is.
+
+    aims: what the generated C is optimised for.
+    """
 
     graph: Graph
     tflite: bytes
     onnx: Path | None = None
+    aims: Aims = Aims()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from toolchain.core import Core
+from toolchain.export.c.aims import Aims
 from toolchain.graph.graph import Graph
 from toolchain.graph.plan import Plan
 
@@ -58,6 +59,7 @@ class CModel:
 
     graph: Graph
     core: Core
+    aims: Aims
     prefix: str
     sources: dict[str, str]
     host: str
@@ -94,6 +96,7 @@ class CModel:
             "graph_sha256": self.graph.sha256,
             "core": self.core.name,
             "dsp": self.core.dsp,
+            "optimise": self.aims.optimise.value,
             "arena_bytes": self.plan.arena_bytes,
             "arena_lower_bound_bytes": self.plan.lower_bound_bytes,
             "constant_bytes": self.constant_bytes,

@@ -19,6 +19,7 @@ import numpy as np
 
 from toolchain.assets import asset_folder
 from toolchain.core import Core
+from toolchain.export.c.aims import Aims
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
 from toolchain.export.c.code import Activation, Call, LayerCode, Place
 from toolchain.export.c.constants import ConstantPool, Definition
@@ -110,11 +111,13 @@ class ModelView:
         return tuple(d for layer in self.layers for d in layer.definitions if d.shared)
 
 
-def c_sources(graph: Graph, core: Core, *, remake: str = REMAKE, table: Sequence[Kernel] = KERNELS) -> CModel:
+def c_sources(
+    graph: Graph, core: Core, *, aims: Aims = Aims(), remake: str = REMAKE, table: Sequence[Kernel] = KERNELS
+) -> CModel:
     """The C of `graph` for `core`.
 
-    remake: the command that makes it again, for the heads of the files. table: kernels to choose from, the first that
-    takes an operator gets it.
+    aims: what the C is to be good at. remake: the command that makes it again, for the heads of the files. table:
+    kernels to choose from, the first that takes an operator gets it.
 
     Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit.
     """
@@ -160,7 +163,7 @@ def c_sources(graph: Graph, core: Core, *, remake: str = REMAKE, table: Sequence
     files = ("model.h", "model.c", "weights.h", "weights.c")
     sources = {f"model/{file}": render(f"model/{file}.j2", view) for file in files} | _kernel_sources(kernels)
     host = render("model/host.c.j2", view)
-    return CModel(graph, core, names.prefix, sources, host, plan, tuple(layers), kernels)
+    return CModel(graph, core, aims, names.prefix, sources, host, plan, tuple(layers), kernels)
 
 
 def _checked_plan(graph: Graph, core: Core, choices: Mapping[str, Choice]) -> Plan:

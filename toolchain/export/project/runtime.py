@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from toolchain.boards import Board
-from toolchain.export.c import c_sources
+from toolchain.export.c import Aims, c_sources
 from toolchain.export.c.names import names_of
 from toolchain.export.tflm import tflm_sources
 from toolchain.graph.graph import Graph
@@ -20,6 +20,7 @@ class Runtime:
     """name: as on the command line. title: for people. sources: path in the project -> text.
 
     constant_bytes, arena_bytes: what its constants take in flash and its activations in RAM, known before linking.
+    aims: what was asked for; the build's level of optimisation follows from it.
     weights_file: the file with the constants, without its ending.
     needs_tflm: the project is C and C++, and linked with a library that TFLM_LIB and TFLM_INCLUDE give; it has no build
     for the host then. note: a paragraph for the README, or "".
@@ -30,23 +31,27 @@ class Runtime:
     sources: Mapping[str, str]
     constant_bytes: int
     arena_bytes: int
+    aims: Aims
     weights_file: str
     needs_tflm: bool = False
     note: str = ""
 
 
-def c_runtime(graph: Graph, board: Board) -> Runtime:
+def c_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
     """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
-    remake = f"subbyte pack MODEL --board {board.id} -o DIR"
-    model = c_sources(graph, board.core, remake=remake)
+    remake = f"subbyte pack MODEL --board {board.id}{aims.options} -o DIR"
+    model = c_sources(graph, board.core, aims=aims, remake=remake)
     return Runtime(
-        "c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes, "model/weights"
+        "c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes, aims, "model/weights"
     )
 
 
-def tflm_runtime(graph: Graph, board: Board) -> Runtime:
-    """TFLite Micro around the .tflite file. Raises ModelError where TFLite cannot say the graph."""
-    model = tflm_sources(graph, board.core, remake=f"subbyte pack MODEL --board {board.id} --runtime tflm -o DIR")
+def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
+    """TFLite Micro around the .tflite file; of `aims` only the compiler's level counts. Raises ModelError where TFLite
+    cannot say the graph.
+    """
+    remake = f"subbyte pack MODEL --board {board.id} --runtime tflm{aims.options} -o DIR"
+    model = tflm_sources(graph, board.core, remake=remake)
     note = (
         "`TFLM_LIB` is the path of `libtensorflow-microlite.a`, built for this core, with hard floating point if the "
         "flags in the Makefile say so. `TFLM_INCLUDE` names the folders of its headers: TFLite Micro's own, and those "
@@ -58,6 +63,7 @@ def tflm_runtime(graph: Graph, board: Board) -> Runtime:
         model.sources,
         constant_bytes=len(model.tflite),
         arena_bytes=model.arena.total_bytes,
+        aims=aims,
         weights_file=f"model/{names_of(graph).prefix}_model_data",
         needs_tflm=True,
         note=note,
@@ -65,4 +71,4 @@ def tflm_runtime(graph: Graph, board: Board) -> Runtime:
 
 
 # Name on the command line -> what makes it.
-RUNTIMES: Mapping[str, Callable[[Graph, Board], Runtime]] = {"c": c_runtime, "tflm": tflm_runtime}
+RUNTIMES: Mapping[str, Callable[[Graph, Board, Aims], Runtime]] = {"c": c_runtime, "tflm": tflm_runtime}

@@ -51,7 +51,7 @@ class CHostJudge:
 
     @cached_property
     def _model(self) -> HostModel:
-        return HostModel(c_sources(self._subject.graph, self.core))
+        return HostModel(c_sources(self._subject.graph, self.core, aims=self._subject.aims))
 
 
 class CHostDspJudge(CHostJudge):

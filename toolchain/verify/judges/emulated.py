@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from toolchain.boards import Board
 from toolchain.device.emulated import EmulatedModel, emulator_version
+from toolchain.export.project import c_runtime
 from toolchain.verify.judge import EXACT, Batch, Duty, Subject
 
 
@@ -53,4 +54,5 @@ class EmulatedJudge:
 
     @cached_property
     def _model(self) -> EmulatedModel:
-        return EmulatedModel(self._subject.graph, self._board)
+        graph, aims = self._subject.graph, self._subject.aims
+        return EmulatedModel(graph, self._board, runtime=c_runtime(graph, self._board, aims))
