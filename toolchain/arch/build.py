@@ -21,11 +21,13 @@ from toolchain.graph.shapes import conv_extent, same_padding
 
 
 class Builder:
-    """Appends layers; each one reads the last one's output."""
+    """Appends layers; each one reads the last one's output, or that of the layer that `back_to` names."""
 
-    def __init__(self, frames: int, coefficients: int) -> None:
+    def __init__(self, frames: int, coefficients: int, channels: int = 1) -> None:
+        """The network's input is a map [frames, coefficients, channels]; sound has one channel, a picture three."""
         self._layers: list[Layer] = []
-        self._shape = MapShape(frames, coefficients, 1)
+        self._last = NETWORK_INPUT
+        self._shapes = {NETWORK_INPUT: MapShape(frames, coefficients, channels)}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -35,29 +37,34 @@ class Builder:
     @property
     def last(self) -> str:
         """Name of the layer that the next one will read."""
-        return self._layers[-1].name if self._layers else NETWORK_INPUT
+        return self._last
 
     @property
     def shape(self) -> MapShape:
         """Shape of what the next layer will read."""
-        return self._shape
+        return self._shapes[self._last]
+
+    def back_to(self, name: str) -> None:
+        """Let the next layer read the earlier layer `name` instead of the last one: a branch begins."""
+        self._last = name
 
     def _append(self, layer: Layer) -> None:
         self._layers.append(layer)
-        self._shape = layer.output_shape
+        self._last = layer.name
+        self._shapes[layer.name] = layer.output_shape
 
     def _window(
         self, kind: type[Conv | Depthwise], name: str, channels: int, activation: Activation, kernel: Pair, stride: Pair
     ) -> None:
-        top, bottom = same_padding(self._shape.h, kernel.h, stride.h)
-        left, right = same_padding(self._shape.w, kernel.w, stride.w)
-        rows = conv_extent(self._shape.h, top, bottom, kernel.h, stride.h)
-        columns = conv_extent(self._shape.w, left, right, kernel.w, stride.w)
+        top, bottom = same_padding(self.shape.h, kernel.h, stride.h)
+        left, right = same_padding(self.shape.w, kernel.w, stride.w)
+        rows = conv_extent(self.shape.h, top, bottom, kernel.h, stride.h)
+        columns = conv_extent(self.shape.w, left, right, kernel.w, stride.w)
         self._append(
             kind(
                 name=name,
                 input=self.last,
-                input_shape=self._shape,
+                input_shape=self.shape,
                 output_shape=MapShape(rows, columns, channels),
                 kernel=kernel,
                 stride=stride,
@@ -75,7 +82,7 @@ class Builder:
 
     def depthwise(self, name: str, activation: Activation, kernel: Pair, stride: Pair = Pair()) -> None:
         """Depthwise convolution, batch norm, activation."""
-        self._window(Depthwise, name, self._shape.c, activation, kernel, stride)
+        self._window(Depthwise, name, self.shape.c, activation, kernel, stride)
 
     def add(self, name: str, other: str, activation: Activation = Activation.NONE) -> None:
         """Sum with the earlier layer `other`, whose shape must be the current one."""
@@ -84,16 +91,16 @@ class Builder:
                 name=name,
                 input=self.last,
                 other=other,
-                input_shape=self._shape,
-                output_shape=self._shape,
+                input_shape=self.shape,
+                output_shape=self.shape,
                 activation=activation,
             )
         )
 
     def classifier(self, classes: int) -> None:
         """Global average pooling and the dense layer that gives one logit a class."""
-        pooled = MapShape(1, 1, self._shape.c)
-        self._append(GlobalAveragePool(name="pool", input=self.last, input_shape=self._shape, output_shape=pooled))
+        pooled = MapShape(1, 1, self.shape.c)
+        self._append(GlobalAveragePool(name="pool", input=self.last, input_shape=self.shape, output_shape=pooled))
         self._append(
             Dense(
                 name="classifier",
