@@ -26,6 +26,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Operator,
@@ -35,6 +36,7 @@ from toolchain.graph.ops import (
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.shapes import output_shape, same_padding
 from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
@@ -185,6 +187,17 @@ class GraphBuilder:
         """Concatenation of `last` and `others`, which must have one quantisation."""
         name = self._next("concatenation")
         op = Concatenation(name, (self.last, *others), f"{name}_out")
+        return self._append(op, self._tensors[self.last].quantisation, None)
+
+    def take_rows(self, first: int, rows: int) -> Self:
+        """TakeRows: `rows` rows from `first` on."""
+        _, _, width, channels = self.shape
+        return self._simple(TakeRows, {"first": first}, shape=(1, rows, width, channels))
+
+    def join_rows(self, *others: str) -> Self:
+        """JoinRows of `last` above `others`, which must have one quantisation, width and number of channels."""
+        name = self._next("joinrows")
+        op = JoinRows(name, (self.last, *others), f"{name}_out")
         return self._append(op, self._tensors[self.last].quantisation, None)
 
     def requantise(

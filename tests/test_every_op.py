@@ -40,6 +40,8 @@ EXAMPLES: dict[str, Callable[[], GraphBuilder]] = {
     "Add": lambda: _net().conv2d(4).add("input", scale=0.05),
     "Pad": lambda: _net().pad((1, 0, 2, 1)),
     "Concatenation": lambda: _net().pad((0, 0, 0, 0)).concatenation("input"),
+    "TakeRows": lambda: _net().take_rows(2, 3),
+    "JoinRows": lambda: _net().take_rows(1, 2).join_rows("input"),
     "Requantise": lambda: _net().requantise(scale=0.05, zero_point=3),
     "Reshape": lambda: _net().reshape((1, 120)),
     "Softmax": lambda: _net().reshape((1, 120)).softmax(),

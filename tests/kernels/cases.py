@@ -165,6 +165,21 @@ CONCATENATION = (
     Case("of one row", lambda n: n.concatenation(n.last), (1, 9)),
 )
 
+TAKE_ROWS = (
+    Case("from the first", lambda n: n.take_rows(0, 3)),
+    Case("to the last", lambda n: n.take_rows(5, 2)),
+    Case("all", lambda n: n.take_rows(0, 7)),
+    Case("of a constant", lambda n: n.back_to(_constant(n, n.shape)).take_rows(3, 2)),
+)
+
+JOIN_ROWS = (
+    Case("with itself", lambda n: n.join_rows(n.last)),
+    Case("of three", lambda n: n.join_rows(n.last, n.last)),
+    Case("of one", lambda n: n.join_rows()),
+    Case("of different heights", lambda n: _taller(n)),
+    Case("with a constant", lambda n: _join_constant(n)),
+)
+
 PAD = (
     Case("all around", lambda n: n.pad((1, 2, 3, 4))),
     Case("above", lambda n: n.pad((2, 0, 0, 0))),
@@ -204,6 +219,8 @@ CASES: dict[type[ops.Operator], tuple[Case, ...]] = {
     ops.Mean: MEAN,
     ops.Add: ADD,
     ops.Concatenation: CONCATENATION,
+    ops.TakeRows: TAKE_ROWS,
+    ops.JoinRows: JOIN_ROWS,
     ops.Pad: PAD,
     ops.Requantise: REQUANTISE,
     ops.Softmax: SOFTMAX,
@@ -226,6 +243,18 @@ def _constant(net: GraphBuilder, shape: tuple[int, ...]) -> str:
     data = net.rng.integers(-128, 128, shape).astype(np.int8)
     net._tensors[name] = Tensor(name, shape, DType.INT8, quantisation, data=data)
     return name
+
+
+def _taller(net: GraphBuilder) -> GraphBuilder:
+    whole = net.last
+    net.take_rows(2, 1)
+    return net.join_rows(whole, net.last)
+
+
+def _join_constant(net: GraphBuilder) -> GraphBuilder:
+    """On the constant's grid."""
+    net.requantise(scale=0.04, zero_point=11)
+    return net.join_rows(_constant(net, net.shape))
 
 
 def _wider(net: GraphBuilder) -> GraphBuilder:

@@ -138,6 +138,22 @@ def _mean(shape: tuple[int, ...] = (1, 9, 7, 5), **options: Any) -> Case:
     return lambda: _net(shape).mean(**options).graph()
 
 
+def _take_rows(first: int, rows: int, shape: tuple[int, ...] = (1, 9, 7, 5)) -> Case:
+    return lambda: _net(shape).take_rows(first, rows).graph()
+
+
+def _join_rows(*heights: int) -> Case:
+    def make() -> Graph:
+        net = _net((1, heights[0], 3, 5))
+        others = [
+            net.input(f"input_{index}", (1, height, 3, 5), scale=0.05, zero_point=11)
+            for index, height in enumerate(heights[1:], start=1)
+        ]
+        return net.back_to("input").join_rows(*others).graph()
+
+    return make
+
+
 def _pad(*amounts: int, zero_point: int = 11) -> Case:
     return lambda: _net(zero_point=zero_point).pad(amounts).graph()
 
@@ -219,6 +235,18 @@ CASES: dict[str, dict[str, Case]] = {
         "of_four": _join(1, 2, 3, 4),
         "of_one": _join(5),
         "of_vectors": _join_vectors,
+    },
+    "TakeRows": {
+        "from_the_first": _take_rows(0, 4),
+        "from_the_middle": _take_rows(3, 1),
+        "to_the_last": _take_rows(5, 4),
+        "all": _take_rows(0, 9),
+        "of_one_pixel": _take_rows(0, 1, (1, 1, 1, 1)),
+    },
+    "JoinRows": {
+        "of_two": _join_rows(5, 3),
+        "of_four": _join_rows(1, 2, 3, 4),
+        "of_one": _join_rows(5),
     },
     "Requantise": {
         "to_a_coarser_grid": _requantise(scale=0.11, zero_point=-4),

@@ -21,6 +21,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Operator,
@@ -30,6 +31,7 @@ from toolchain.graph.ops import (
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.requantisation import (
     add_factors,
@@ -178,7 +180,7 @@ def _check_shape(graph: Graph, op: Operator) -> None:
 
 # What the weights' scales run along, and the operators that leave the grid of their input as it is.
 _CHANNEL_AXIS = {Conv2D: 0, DepthwiseConv2D: 3, FullyConnected: 0}
-_ONE_GRID = (AveragePool2D, MaxPool2D, Pad, Concatenation, Reshape)
+_ONE_GRID = (AveragePool2D, MaxPool2D, Pad, Concatenation, TakeRows, JoinRows, Reshape)
 _PROBABILITIES = Quantisation((1 / 256,), -128)
 
 
@@ -224,7 +226,7 @@ def _factors_exist(graph: Graph) -> None:
 
 
 def _no_factor(graph: Graph, op: Operator) -> None:
-    """Pools, Pad, Concatenation, Reshape."""
+    """Pools, Pad, Concatenation, TakeRows, JoinRows, Reshape."""
 
 
 _FACTORS: dict[type[Operator], Callable[..., object]] = {

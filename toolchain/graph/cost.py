@@ -19,6 +19,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Operator,
@@ -26,6 +27,7 @@ from toolchain.graph.ops import (
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.shapes import Shape
 from toolchain.graph.tensor import Tensor
@@ -147,6 +149,8 @@ def _(op: FullyConnected, tensor: Lookup) -> int:
 @macs.register(Add)
 @macs.register(Pad)
 @macs.register(Concatenation)
+@macs.register(TakeRows)
+@macs.register(JoinRows)
 @macs.register(Requantise)
 @macs.register(Reshape)
 @macs.register(Softmax)

@@ -174,6 +174,25 @@ class Concatenation(Operator):
 
 
 @dataclass(frozen=True)
+class TakeRows(Operator):
+    """Rows first .. first + OH - 1 of an image: [1,H,W,C] -> [1,OH,W,C]. Its bytes lie within the input's, in a row."""
+
+    input: str
+    output: str
+    first: int = 0
+
+
+@dataclass(frozen=True)
+class JoinRows(Operator):
+    """Images of one width one below the other, along H. All inputs and the output share one quantisation."""
+
+    READS: ClassVar[tuple[str, ...]] = ("inputs",)
+
+    inputs: tuple[str, ...]
+    output: str
+
+
+@dataclass(frozen=True)
 class Requantise(Operator):
     """Same numbers on another grid, int8 to int8 (TFLite QUANTIZE); with a clamp it is also a lone ReLU/ReLU6."""
 
@@ -209,6 +228,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     Add,
     Pad,
     Concatenation,
+    TakeRows,
+    JoinRows,
     Requantise,
     Reshape,
     Softmax,

@@ -12,6 +12,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Operator,
@@ -21,6 +22,7 @@ from toolchain.graph.ops import (
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.tensor import Tensor
 
@@ -147,6 +149,23 @@ def _(op: Concatenation, tensor: Lookup) -> Shape:
     if not shapes or any(shape[:-1] != shapes[0][:-1] for shape in shapes):
         raise ModelError(f"shapes {[list(shape) for shape in shapes]} differ before the last axis")
     return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+
+@output_shape.register
+def _(op: TakeRows, tensor: Lookup) -> Shape:
+    height, width, channels = _image(tensor(op.input))
+    rows = _image(tensor(op.output))[0]
+    if op.first < 0 or op.first + rows > height:
+        raise ModelError(f"rows {op.first}..{op.first + rows - 1} do not lie within an image of {height} rows")
+    return (1, rows, width, channels)
+
+
+@output_shape.register
+def _(op: JoinRows, tensor: Lookup) -> Shape:
+    images = [_image(tensor(name)) for name in op.inputs]
+    if not images or any(image[1:] != images[0][1:] for image in images):
+        raise ModelError(f"images {[list(image) for image in images]} differ in width or channels")
+    return (1, sum(image[0] for image in images), *images[0][1:])
 
 
 @output_shape.register

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.graph.onnx_in.onnx_nets import OnnxNet, compared
+from toolchain.errors import ModelError
+from toolchain.graph.onnx_in import read_onnx
 from toolchain.graph.ops import Clamp, Padding
 
 Build = Callable[[OnnxNet], str]
@@ -107,8 +109,9 @@ def test_concat_along_any_axis(axis: int, tmp_path: Path) -> None:
     difference = compared(net.saved(tmp_path, two("Concat", 0.04, 0.03, 0.05, axis=axis)(net)))
     assert difference.largest <= 2
     kinds = [kind for kind in difference.kinds if kind != "Reshape"]
-    assert kinds == ["Conv2D", "Conv2D", "Requantise", "Requantise", "Concatenation"]
-    assert ("Reshape" in difference.kinds) == (axis != 1)
+    join = "JoinRows" if axis == 2 else "Concatenation"
+    assert kinds == ["Conv2D", "Conv2D", "Requantise", "Requantise", join]
+    assert ("Reshape" in difference.kinds) == (axis in (3, -1))
 
 
 def test_clip_and_relu_become_the_clamp_in_front(tmp_path: Path) -> None:
@@ -208,3 +211,36 @@ def test_softmax_before_opset_13_runs_over_all_that_follows_its_axis(tmp_path: P
     difference = compared(net.saved(tmp_path, net.node("Softmax", x, axis=1)))
     assert difference.largest <= 1
     assert difference.graph.tensor(difference.graph.operators[-1].reads[0]).n_elements == 12
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "axes"), [([2], [6], [2]), ([-7, 0], [99, 7], [2, 3]), ([0, 0, 1], [1, 3, 9], None)]
+)
+def test_slice_takes_rows(starts: list[int], ends: list[int], axes: list[int] | None, tmp_path: Path) -> None:
+    net = OnnxNet(seed=4)
+    bounds = [net.constant(starts, "int64"), net.constant(ends, "int64")]
+    bounds += [] if axes is None else [net.constant(axes, "int64"), net.constant([1] * len(axes), "int64")]
+    difference = compared(net.saved(tmp_path, net.quantised(net.node("Slice", image(net), *bounds), 0.05, 3)))
+    assert difference.largest == 0
+    assert difference.kinds == ["TakeRows"]
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "axes", "steps", "error"),
+    [
+        ([1], [5], [3], [1], "takes a part of axes .* outermost in memory, which is axis 2"),
+        ([1, 1], [5, 3], [2, 1], [1, 1], "takes a part of axes"),
+        ([1], [5], [2], [2], "not a slice with step 1"),
+        ([5], [5], [2], [1], "takes nothing of axis 2"),
+        ([1], [5], [4], [1], "axes .* do not fit"),
+        ([1, 2], [5], [2], [1], "not a slice with step 1"),
+    ],
+)
+def test_other_slices_are_refused(
+    starts: list[int], ends: list[int], axes: list[int], steps: list[int], error: str, tmp_path: Path
+) -> None:
+    net = OnnxNet(seed=4)
+    bounds = [net.constant(values, "int64") for values in (starts, ends, axes, steps)]
+    path = net.saved(tmp_path, net.quantised(net.node("Slice", image(net), *bounds), 0.05, 3))
+    with pytest.raises(ModelError, match=error):
+        read_onnx(path)

@@ -344,6 +344,7 @@ def test_field_numbers_equal_the_generated_schema() -> None:
         ours.Model, ours.OperatorCode, ours.SubGraph, ours.Tensor, ours.QuantizationParameters, ours.Buffer,
         ours.Operator, ours.Metadata, ours.Conv2DOptions, ours.DepthwiseConv2DOptions, ours.Pool2DOptions,
         ours.FullyConnectedOptions, ours.AddOptions, ours.ConcatenationOptions, ours.SoftmaxOptions,
+        ours.StridedSliceOptions,
     ]  # fmt: skip
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

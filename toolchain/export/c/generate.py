@@ -136,8 +136,10 @@ def c_sources(
                 label = f"{names.layers[op.name]}_{len(literals)}"
                 more, sizes, literals[name] = pool.activation(label, graph.tensor(name).array.astype(np.int8))
                 definitions, constants = definitions + more, constants + sizes
-        layers.append(_layer(graph, op, choices[op.name], constants, plan))
-        calls = tuple(_call_text(call, op, plan, literals, struct) for call in code.calls)
+        texts = (_call_text(call, op, plan, literals, struct) for call in code.calls)
+        calls = tuple(text for text in texts if text is not None)
+        function = kernel.function if calls else ""
+        layers.append(_layer(graph, op, choices[op.name], function, constants, plan))
         views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
     kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
     inputs = _ports(graph, graph.inputs, "input", names, plan)
@@ -178,12 +180,12 @@ def _literals(graph: Graph, code: LayerCode) -> list[str]:
     return [name for name in dict.fromkeys(pointers) if graph.tensor(name).is_constant]
 
 
-def _layer(graph: Graph, op: Operator, choice: Choice, constants: list[Constant], plan: Plan) -> CLayer:
+def _layer(graph: Graph, op: Operator, choice: Choice, function: str, constants: list[Constant], plan: Plan) -> CLayer:
     scratch = plan.scratch_of(op.name)
     return CLayer(
         name=op.name,
         kind=op.kind,
-        kernel=choice.kernel.function,
+        kernel=function,
         passed_over=choice.passed_over,
         rounding=choice.kernel.rounding,
         macs=macs(op, graph.tensor),
@@ -193,13 +195,15 @@ def _layer(graph: Graph, op: Operator, choice: Choice, constants: list[Constant]
     )
 
 
-def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str], struct: str) -> str:
+def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str], struct: str) -> str | None:
+    """The call as C; None for a copy of bytes to where they lie already, as the planner arranges it for rows."""
+
     def text(argument: Activation | Place | int) -> str:
         if isinstance(argument, int):
             return str(argument)
         if isinstance(argument, Activation):
             if argument.tensor in literals:
-                return literals[argument.tensor]
+                return literals[argument.tensor] + (f" + {argument.offset}" if argument.offset else "")
             return f"arena + {plan.allocation(argument.tensor).offset + argument.offset}"
         if argument is Place.PARAMETERS:
             return f"&{struct}"
@@ -207,7 +211,10 @@ def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str]
         assert scratch is not None  # a kernel that asks for scratch has at least one byte of it
         return f"arena + {scratch.offset}"
 
-    return f"{call.function}({', '.join(text(argument) for argument in call.arguments)});"
+    arguments = [text(argument) for argument in call.arguments]
+    if call.function == "memcpy" and arguments[0] == arguments[1]:
+        return None
+    return f"{call.function}({', '.join(arguments)});"
 
 
 def _layer_view(

@@ -30,6 +30,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Operator,
@@ -39,6 +40,7 @@ from toolchain.graph.ops import (
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.shapes import same_padding
 from toolchain.graph.tensor import Quantisation, Tensor
@@ -145,10 +147,20 @@ def _(op: Pad, target: Target) -> None:
 
 @write_operator.register
 def _(op: Concatenation, target: Target) -> None:
-    axis = len(target.graph.tensor(op.output).shape) - 1
-    inputs, outputs = [target.index[name] for name in op.inputs], [target.index[op.output]]
-    options = (_OPTIONS.ConcatenationOptions, schema.ConcatenationOptionsT(axis))
-    target.model.operator(_CODE.CONCATENATION, 2, inputs, outputs, options)
+    _concatenate(op, target, axis=len(target.graph.tensor(op.output).shape) - 1)
+
+
+@write_operator.register
+def _(op: JoinRows, target: Target) -> None:
+    _concatenate(op, target, axis=1)
+
+
+@write_operator.register
+def _(op: TakeRows, target: Target) -> None:
+    begin = target.model.integers(f"{op.name}/begin", [0, op.first, 0, 0])
+    size = target.model.integers(f"{op.name}/size", list(target.graph.tensor(op.output).shape))
+    inputs, outputs = [target.index[op.input], begin, size], [target.index[op.output]]
+    target.model.operator(_CODE.SLICE, 2, inputs, outputs, (_OPTIONS.SliceOptions, schema.SliceOptionsT()))
 
 
 @write_operator.register
@@ -184,6 +196,12 @@ def _(op: Reshape, target: Target) -> None:
 def _(op: Softmax, target: Target) -> None:
     options = (_OPTIONS.SoftmaxOptions, schema.SoftmaxOptionsT(op.beta))
     target.model.operator(_CODE.SOFTMAX, 2, [target.index[op.input]], [target.index[op.output]], options)
+
+
+def _concatenate(op: Concatenation | JoinRows, target: Target, axis: int) -> None:
+    inputs, outputs = [target.index[name] for name in op.inputs], [target.index[op.output]]
+    options = (_OPTIONS.ConcatenationOptions, schema.ConcatenationOptionsT(axis))
+    target.model.operator(_CODE.CONCATENATION, 2, inputs, outputs, options)
 
 
 def _with_bias(op: Conv2D | DepthwiseConv2D | FullyConnected, source: int, target: Target) -> list[int]:

@@ -174,6 +174,7 @@ _OPERATOR_DATA = {
     Builtin.PAD: 96,
     Builtin.PADV2: 96,
     Builtin.RESHAPE: 48,
+    Builtin.SLICE: 48,
     Builtin.QUANTIZE: 48,
     Builtin.RELU: 48,
     Builtin.RELU6: 48,

@@ -43,6 +43,7 @@ _METHODS = {
     Builtin.RELU: "AddRelu",
     Builtin.RELU6: "AddRelu6",
     Builtin.RESHAPE: "AddReshape",
+    Builtin.SLICE: "AddSlice",
     Builtin.SOFTMAX: "AddSoftmax",
 }
 

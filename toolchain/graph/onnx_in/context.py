@@ -31,7 +31,7 @@ CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}  # memory order of ONNX's [N, C,
 
 
 # These may stand between QuantizeLinear and DequantizeLinear: they compute nothing new.
-CHOOSES_INTEGERS = ("MaxPool", "GlobalMaxPool", "Concat", "Pad")
+CHOOSES_INTEGERS = ("MaxPool", "GlobalMaxPool", "Concat", "Pad", "Slice")
 
 # Of all constants behind DequantizeLinear and other operators together; memory is what it protects.
 MAX_COMPUTED_ELEMENTS = 1 << 26

@@ -37,6 +37,7 @@ HANDLERS: Mapping[str, Handler] = {
     "Relu": clamping.relu,
     "Reshape": shaping.reshape,
     "Shape": shaping.shape,
+    "Slice": joining.slice_rows,
     "Softmax": clamping.softmax,
     "Squeeze": shaping.squeeze,
     "Sub": elementwise.add,

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Concat and Pad.
+"""Concat, Slice and Pad.
 
-Concat along any axis is a concatenation along the last one once everything inside that axis is one axis with it.
+Concat along any axis is a concatenation along the last one once everything inside that axis is one axis with it, and
+along what is H of an image it is JoinRows. Slice takes rows of the axis that is outermost in memory.
 Pad adds zeros along what are H and W in memory, whichever axes of the file those are.
-Source: ONNX operator specification, Concat, Pad.
+Source: ONNX operator specification, Concat, Slice, Pad.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from toolchain.graph.onnx_in.context import CHANNELS_LAST, Context, image_shape,
 from toolchain.graph.onnx_in.layout import Layout
 from toolchain.graph.onnx_in.naming import layer_name
 from toolchain.graph.onnx_in.node import Node
-from toolchain.graph.onnx_in.recipes import Bordered, Joined
+from toolchain.graph.onnx_in.recipes import Bordered, Joined, Taken
 from toolchain.graph.onnx_in.values import Integers, Pending, Value
 from toolchain.graph.onnx_in.window import MAX_EXTENT
-from toolchain.graph.ops import Padding
+from toolchain.graph.ops import Concatenation, JoinRows, Padding
 
 MAX_RANK = 6  # of tensors whose order of axes is searched for
 
@@ -40,13 +41,58 @@ def concat(node: Node, context: Context) -> Value:
     order = _common_order(node, [source.layout for source in sources])
     place = order.index(axis)
     joined = tuple(sum(shape[axis] for shape in shapes) if each == axis else shapes[0][each] for each in range(rank))
-    if order == CHANNELS_LAST.get(rank) and axis == 1 and joined[0] == 1:
+    as_images = order == CHANNELS_LAST.get(rank) and axis in (1, 2) and joined[0] == 1
+    kind = JoinRows if as_images and axis == 2 else Concatenation
+    if as_images:
         parts: list[tuple[int, ...]] = [image_shape(Layout.of(shape, order)) for shape in (*shapes, joined)]
     else:
         in_memory = [tuple(shape[each] for each in order) for shape in (*shapes, joined)]
         parts = [(prod(part[:place]), prod(part[place:])) for part in in_memory]
-    recipe = Joined(sources, tuple(parts[:-1]), parts[-1])
+    recipe = Joined(sources, kind, tuple(parts[:-1]), parts[-1])
     return Pending(recipe, Layout.of(joined, order), str(node), layer_name(node.name, "concat"))
+
+
+def slice_rows(node: Node, context: Context) -> Value:
+    """Slice with a step of 1; starts and ends are attributes up to opset 9 and inputs from 10 on."""
+    source = context.source(node, 0)
+    shape = source.layout.shape
+    starts, ends = (
+        node.integers(name) if node.integers(name) is not None else context.integers(node, index, f"the {name}")
+        for index, name in ((1, "starts"), (2, "ends"))
+    )
+    axes = node.integers("axes") if node.integers("axes") is not None else context.integers(node, 3, "the axes")
+    steps = context.integers(node, 4, "the steps")
+    axes = list(range(len(starts or ()))) if axes is None else axes
+    if starts is None or ends is None or not len(starts) == len(ends) == len(axes) or set(steps or [1]) != {1}:
+        raise ModelError(f"{node}: starts {starts}, ends {ends}, axes {axes}, steps {steps}: not a slice with step 1")
+    if not all(-len(shape) <= axis < len(shape) for axis in axes):
+        raise ModelError(f"{node}: axes {axes} do not fit an input of shape {list(shape)}")
+    bounds = {}
+    for axis, start, end in zip(axes, starts, ends, strict=True):
+        size = shape[axis]
+        first, last = (min(max(bound + size * (bound < 0), 0), size) for bound in (start, end))
+        if first >= last:
+            raise ModelError(f"{node}: takes nothing of axis {axis}: {start}..{end} of {size}")
+        if last - first < size:
+            bounds[axis % len(shape)] = (first, last)
+    if not bounds:
+        return context.value(node, 0)
+    order = _common_order(node, [source.layout])
+    outermost = next(axis for axis in order if shape[axis] > 1)
+    if list(bounds) != [outermost]:
+        raise ModelError(
+            f"{node}: takes a part of axes {sorted(bounds)} of {list(shape)}; supported is a part of the axis that is "
+            f"outermost in memory, which is axis {outermost}"
+        )
+    first, last = bounds[outermost]
+    taken = tuple(last - first if axis == outermost else size for axis, size in enumerate(shape))
+    if order == CHANNELS_LAST.get(len(shape)) and outermost == 2:
+        image, output = (image_shape(Layout.of(each, order)) for each in (shape, taken))
+    else:
+        rest = prod(shape) // shape[outermost]
+        image, output = (1, shape[outermost], 1, rest), (1, last - first, 1, rest)
+    recipe = Taken((source,), image, output, first)
+    return Pending(recipe, Layout.of(taken, order), str(node), layer_name(node.name, "slice"))
 
 
 def pad(node: Node, context: Context) -> Value:

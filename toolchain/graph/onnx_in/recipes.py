@@ -23,6 +23,7 @@ from toolchain.graph.ops import (
     Conv2D,
     DepthwiseConv2D,
     FullyConnected,
+    JoinRows,
     MaxPool2D,
     Mean,
     Pad,
@@ -30,6 +31,7 @@ from toolchain.graph.ops import (
     Pair,
     Requantise,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.tensor import Quantisation
 
@@ -204,8 +206,9 @@ class Bordered(Commuting):
 
 @dataclass(frozen=True, eq=False)
 class Joined(Commuting):
-    """Concatenation. shapes: what each source is read as; they join along the last axis."""
+    """Concatenation or JoinRows. shapes: what each source is read as; they join along the last axis, or along H."""
 
+    kind: type[Concatenation] | type[JoinRows]
     shapes: tuple[Shape, ...]
     output: Shape
 
@@ -214,8 +217,22 @@ class Joined(Commuting):
             builder.image(builder.settle(part, quantisation), shape)
             for part, shape in zip(self.sources, self.shapes, strict=True)
         )
-        joined = builder.append(Concatenation, label, self.output, quantisation, inputs=parts)
+        joined = builder.append(self.kind, label, self.output, quantisation, inputs=parts)
         return builder.clamped(joined, label, clamp)
+
+
+@dataclass(frozen=True, eq=False)
+class Taken(Commuting):
+    """TakeRows of one source, read as `image`."""
+
+    image: Shape
+    output: Shape
+    first: int
+
+    def emit(self, builder: Builder, label: str, quantisation: Quantisation, clamp: Clamp) -> str:
+        image = builder.image(builder.settle(self.sources[0], quantisation), self.image)
+        taken = builder.append(TakeRows, label, self.output, quantisation, input=image, first=self.first)
+        return builder.clamped(taken, label, clamp)
 
 
 @dataclass(frozen=True, eq=False)

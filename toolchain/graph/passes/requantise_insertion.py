@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requantise insertion: TFLite's rules on equal grids, for a Graph that says what a float framework meant.
 
-    pools, Pad, Reshape       input and output on one grid: computed on the input's, then Requantise
-    Concatenation             all inputs on the output's: Requantise in front
-    Softmax                   output on 1/256, zero point -128: computed there, then Requantise
+    pools, Pad, TakeRows, Reshape    input and output on one grid: computed on the input's, then Requantise
+    Concatenation, JoinRows          all inputs on the output's: Requantise in front
+    Softmax                          output on 1/256, zero point -128: computed there, then Requantise
 
 The clamp of a pool moves to the Requantise behind it, since it counts in the output's integers.
 Source: TFLite 8-bit quantisation specification (AVERAGE_POOL_2D, MAX_POOL_2D, RESHAPE, CONCATENATION, PAD, SOFTMAX).
@@ -16,12 +16,14 @@ from toolchain.graph.ops import (
     AveragePool2D,
     Clamp,
     Concatenation,
+    JoinRows,
     MaxPool2D,
     Operator,
     Pad,
     Requantise,
     Reshape,
     Softmax,
+    TakeRows,
 )
 from toolchain.graph.passes.rewriting import Clamped, fresh_name, with_operators, with_tensors
 from toolchain.graph.tensor import Quantisation, Tensor
@@ -36,7 +38,7 @@ def insert_requantise(graph: Graph) -> Graph:
     added: list[Tensor] = []
     for op in graph.operators:
         grid = _own_grid(graph, op)
-        if isinstance(op, Concatenation):
+        if isinstance(op, Concatenation | JoinRows):
             _requantise_inputs(graph, op, operators, added, taken)
         elif grid is None or grid == graph.tensor(op.writes[0]).quantisation:
             operators.append(op)
@@ -55,7 +57,7 @@ def insert_requantise(graph: Graph) -> Graph:
 def _own_grid(graph: Graph, op: Operator) -> Quantisation | None:
     """The grid on which `op` must compute; None where any will do."""
     match op:
-        case AveragePool2D() | MaxPool2D() | Pad() | Reshape():
+        case AveragePool2D() | MaxPool2D() | Pad() | TakeRows() | Reshape():
             return graph.tensor(op.input).quantisation
         case Softmax():
             return SOFTMAX_GRID
@@ -64,7 +66,7 @@ def _own_grid(graph: Graph, op: Operator) -> Quantisation | None:
 
 
 def _requantise_inputs(
-    graph: Graph, op: Concatenation, operators: list[Operator], added: list[Tensor], taken: set[str]
+    graph: Graph, op: Concatenation | JoinRows, operators: list[Operator], added: list[Tensor], taken: set[str]
 ) -> None:
     """Append `op` behind a Requantise for each input that is not on the output's grid."""
     grid = graph.tensor(op.output).quantisation

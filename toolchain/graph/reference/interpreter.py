@@ -20,12 +20,14 @@ from toolchain.graph.reference.concatenation import concatenation
 from toolchain.graph.reference.conv2d import conv2d
 from toolchain.graph.reference.depthwise_conv2d import depthwise_conv2d
 from toolchain.graph.reference.fully_connected import fully_connected
+from toolchain.graph.reference.join_rows import join_rows
 from toolchain.graph.reference.max_pool2d import max_pool2d
 from toolchain.graph.reference.mean import mean
 from toolchain.graph.reference.pad import pad
 from toolchain.graph.reference.requantise import requantise
 from toolchain.graph.reference.reshape import reshape
 from toolchain.graph.reference.softmax import softmax
+from toolchain.graph.reference.take_rows import take_rows
 from toolchain.graph.tensor import DType
 
 OPERATOR_RULES: Mapping[type[ops.Operator], Callable[..., Batch]] = {
@@ -38,6 +40,8 @@ OPERATOR_RULES: Mapping[type[ops.Operator], Callable[..., Batch]] = {
     ops.Add: add,
     ops.Pad: pad,
     ops.Concatenation: concatenation,
+    ops.TakeRows: take_rows,
+    ops.JoinRows: join_rows,
     ops.Requantise: requantise,
     ops.Reshape: reshape,
     ops.Softmax: softmax,

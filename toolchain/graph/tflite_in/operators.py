@@ -270,6 +270,8 @@ def _concatenation(op: RawOperator, source: Source) -> list[Operator]:
             f"{op.where}: shapes {[list(shape) for shape in shapes]} along axis {axis} are not supported; "
             "along the last axis they are, and along one before which all axes are 1"
         )
+    if rank == 4 and place == 1:
+        return [ops.JoinRows(_name(op), names, output)]
     # Whole blocks in a row: the same bytes as flat inputs along the last axis.
     operators: list[Operator] = []
     flat = []
@@ -283,6 +285,55 @@ def _concatenation(op: RawOperator, source: Source) -> list[Operator]:
         ops.Concatenation(_name(op), tuple(flat), row),
         ops.Reshape(f"{_name(op)}_reshape", row, output),
     ]
+
+
+def _slice(op: RawOperator, source: Source) -> list[Operator]:
+    sizes = source.tensor(source.input(op, 0)).shape
+    begin, extent = source.integers(op, 1), source.integers(op, 2)
+    whole = [size - first if n == -1 else n for size, first, n in zip(sizes, begin, extent, strict=False)]
+    return _take_rows(op, source, begin, whole)
+
+
+def _strided_slice(op: RawOperator, source: Source) -> list[Operator]:
+    at, options = schema.StridedSliceOptions, _options(op, BuiltinOptions.STRIDED_SLICE)
+    sizes = source.tensor(source.input(op, 0)).shape
+    begin, end, strides = (source.integers(op, position) for position in (1, 2, 3))
+    others = (at.ELLIPSIS_MASK, at.NEW_AXIS_MASK, at.SHRINK_AXIS_MASK)
+    if any(options.integer(mask, "i") for mask in others) or options.integer(at.OFFSET, "b") or set(strides) - {1}:
+        raise ModelError(f"{op.where}: only a slice with strides of 1 that keeps its axes is supported")
+    no_begin, no_end = (options.integer(mask, "i") for mask in (at.BEGIN_MASK, at.END_MASK))
+    bounds = []
+    for axis, (size, first, last) in enumerate(zip(sizes, begin, end, strict=False)):
+        start = 0 if no_begin >> axis & 1 else first + size * (first < 0)
+        stop = size if no_end >> axis & 1 else min(last + size * (last < 0), size)
+        bounds.append((start, stop - start))
+    return _take_rows(op, source, [start for start, _ in bounds], [extent for _, extent in bounds])
+
+
+def _take_rows(op: RawOperator, source: Source, begin: list[int], extent: list[int]) -> list[Operator]:
+    """Elements begin .. begin + extent - 1 of each axis, where those are whole rows of the outermost one."""
+    name, output = source.input(op, 0), source.output(op)
+    shape = source.tensor(name).shape
+    cut = [axis for axis, (size, n) in enumerate(zip(shape, extent, strict=False)) if n != size] or [len(shape) - 3]
+    axis = max(cut[0], 0)
+    if (
+        not len(shape) == len(begin) == len(extent) > 0
+        or len(cut) > 1
+        or set(shape[:axis]) - {1}
+        or any(first < 0 or n < 1 or first + n > size for first, n, size in zip(begin, extent, shape, strict=True))
+        or source.tensor(output).shape != tuple(extent)
+    ):
+        raise ModelError(
+            f"{op.where}: a slice from {begin[:8]} of size {extent[:8]} out of {list(shape)} is not supported; "
+            "one along a single axis is, where all axes before that are 1"
+        )
+    rest = math.prod(shape[axis + 1 :])
+    if len(shape) == 4 and axis == 1:
+        return [ops.TakeRows(_name(op), name, output, begin[axis])]
+    image, before = _reshaped(op, source, name, (1, shape[axis], 1, rest))
+    rows = source.new(output, "rows", (1, extent[axis], 1, rest))
+    take, reshape = ops.TakeRows(_name(op), image, rows, begin[axis]), ops.Reshape(f"{_name(op)}_reshape", rows, output)
+    return [*before, take, reshape]
 
 
 def _requantise(op: RawOperator, source: Source) -> list[Operator]:
@@ -358,6 +409,8 @@ READERS: Mapping[Builtin, Reader] = {
     Builtin.RELU6: _activation(FusedActivation.RELU6),
     Builtin.RELU_N1_TO_1: _activation(FusedActivation.RELU_N1_TO_1),
     Builtin.RESHAPE: _reshape,
+    Builtin.SLICE: _slice,
     Builtin.SOFTMAX: _softmax,
     Builtin.SQUEEZE: _reshape,
+    Builtin.STRIDED_SLICE: _strided_slice,
 }

@@ -146,6 +146,17 @@ class ConcatenationOptions(IntEnum):
     FUSED_ACTIVATION_FUNCTION = 1
 
 
+class StridedSliceOptions(IntEnum):
+    """Fields."""
+
+    BEGIN_MASK = 0
+    END_MASK = 1
+    ELLIPSIS_MASK = 2
+    NEW_AXIS_MASK = 3
+    SHRINK_AXIS_MASK = 4
+    OFFSET = 5
+
+
 class SoftmaxOptions(IntEnum):
     """Fields."""
 
@@ -163,6 +174,7 @@ class BuiltinOptions(IntEnum):
     SOFTMAX = 9
     CONCATENATION = 10
     ADD = 11
+    STRIDED_SLICE = 32
 
 
 class PaddingKind(IntEnum):
@@ -223,9 +235,11 @@ class Builtin(IntEnum):
     PAD = 34
     MEAN = 40
     SQUEEZE = 43
+    STRIDED_SLICE = 45
     MAXIMUM = 55
     MINIMUM = 57
     PADV2 = 60
+    SLICE = 65
     EXPAND_DIMS = 70
     SHAPE = 77
     QUANTIZE = 114

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels that take element after element, or row after row: Add, Requantise, Softmax; and Reshape."""
+"""The kernels that take element after element, or row after row: Add, Requantise, Softmax; and what computes nothing.
+
+Reshape never moves a byte of the arena. TakeRows and JoinRows are copies; where the planner put both ends on the same
+bytes, generate.py leaves the copy out.
+"""
 
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Call, LayerCode, Place, Struct
@@ -7,7 +11,7 @@ from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.rows.convolutions import takes_any
 from toolchain.export.c.rows.images import factor_struct
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Add, Requantise, Reshape, Softmax
+from toolchain.graph.ops import Add, JoinRows, Requantise, Reshape, Softmax, TakeRows
 from toolchain.graph.requantisation import add_factors, requantise_factor, softmax_factor
 
 
@@ -78,10 +82,27 @@ def _copy_code(graph: Graph, op: Reshape) -> LayerCode:
     return LayerCode((Call("memcpy", (Activation(op.output), Activation(op.input), size)),))
 
 
+def _take_rows_code(graph: Graph, op: TakeRows) -> LayerCode:
+    output = graph.tensor(op.output)
+    offset = op.first * (output.n_elements // output.shape[1])
+    return LayerCode((Call("memcpy", (Activation(op.output), Activation(op.input, offset), output.n_elements)),))
+
+
+def _join_rows_code(graph: Graph, op: JoinRows) -> LayerCode:
+    calls, offset = [], 0
+    for name in op.inputs:
+        size = graph.tensor(name).n_elements
+        calls.append(Call("memcpy", (Activation(op.output, offset), Activation(name), size)))
+        offset += size
+    return LayerCode(tuple(calls))
+
+
 KERNELS = (
     Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=_any_input),
     Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
     Kernel("sb_softmax_s8", Softmax, "twice", refuses=takes_any, code=_softmax_code, overwrites=_any_input),
     Kernel("", Reshape, "never", refuses=_refuses_view, code=_view_code),
     Kernel("memcpy", Reshape, "never", refuses=_refuses_copy, code=_copy_code),
+    Kernel("memcpy", TakeRows, "never", refuses=takes_any, code=_take_rows_code),
+    Kernel("memcpy", JoinRows, "never", refuses=takes_any, code=_join_rows_code),
 )
