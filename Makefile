@@ -34,7 +34,7 @@ format: setup-test  ## rewrite Python files in the house's format
 	$(PYTHON) -m ruff format toolchain tests
 	$(PYTHON) -m ruff check --fix toolchain tests
 
-lint: setup-test  ## formatting, ruff's rules, and the import directions of ARCHITECTURE.md
+lint: setup-test  ## formatting and ruff's rules
 	$(PYTHON) -m ruff format --check toolchain tests
 	$(PYTHON) -m ruff check toolchain tests
 
