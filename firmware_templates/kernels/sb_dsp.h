@@ -43,6 +43,12 @@ SB_INLINE int32_t sb_high(uint32_t pair)
   return (int16_t)(uint16_t)(pair >> 16);
 }
 
+/* One byte in all four places. */
+SB_INLINE uint32_t sb_four_of(int32_t byte)
+{
+  return ((uint32_t)byte & 0xffu) * 0x01010101u;
+}
+
 /* The pair (low, high) of two int16 values: PKHBT. */
 SB_INLINE uint32_t sb_pair(int32_t low, int32_t high)
 {
@@ -98,6 +104,32 @@ SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
 {
   __asm__ volatile("sxtb16 %0, %1, ror #8" : "=r"(bytes) : "r"(bytes));
   return bytes;
+}
+
+SB_INLINE uint32_t sb_sxtab16(uint32_t sums, uint32_t bytes)
+{
+  __asm__("sxtab16 %0, %1, %2" : "=r"(sums) : "r"(sums), "r"(bytes));
+  return sums;
+}
+
+SB_INLINE uint32_t sb_sxtab16_ror8(uint32_t sums, uint32_t bytes)
+{
+  __asm__("sxtab16 %0, %1, %2, ror #8" : "=r"(sums) : "r"(sums), "r"(bytes));
+  return sums;
+}
+
+SB_INLINE uint32_t sb_larger_bytes(uint32_t a, uint32_t b)
+{
+  uint32_t difference;
+  __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(difference) : "r"(a), "r"(b));
+  return difference;
+}
+
+SB_INLINE uint32_t sb_smaller_bytes(uint32_t a, uint32_t b)
+{
+  uint32_t difference;
+  __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(difference) : "r"(a), "r"(b));
+  return difference;
 }
 
 SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
@@ -164,6 +196,33 @@ SB_INLINE uint32_t sb_sxtb16(uint32_t bytes)
 SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
 {
   return sb_sxtb16(bytes >> 8);
+}
+
+/* Both halves of `sums`, each modulo 2^16, plus bytes 0 and 2, or 1 and 3. */
+SB_INLINE uint32_t sb_sxtab16(uint32_t sums, uint32_t bytes)
+{
+  return sb_pair(sb_low(sums) + (int8_t)(uint8_t)bytes, sb_high(sums) + (int8_t)(uint8_t)(bytes >> 16));
+}
+
+SB_INLINE uint32_t sb_sxtab16_ror8(uint32_t sums, uint32_t bytes)
+{
+  return sb_sxtab16(sums, bytes >> 8);
+}
+
+/* Of each of four int8 the larger: SSUB8, SEL. */
+SB_INLINE uint32_t sb_larger_bytes(uint32_t a, uint32_t b)
+{
+  uint32_t larger = 0;
+  for (uint32_t bit = 0; bit < 32; bit += 8) {
+    const int8_t of_a = (int8_t)(uint8_t)(a >> bit), of_b = (int8_t)(uint8_t)(b >> bit);
+    larger |= (uint32_t)(uint8_t)(of_a >= of_b ? of_a : of_b) << bit;
+  }
+  return larger;
+}
+
+SB_INLINE uint32_t sb_smaller_bytes(uint32_t a, uint32_t b)
+{
+  return ~sb_larger_bytes(~a, ~b);
 }
 
 /* a * b / 2^32, rounded to nearest, ties upwards. */

@@ -124,12 +124,15 @@ void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *in
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 
-/* Both may run in place where nothing is padded. */
+/* May run in place where nothing is padded. `_dsp`: at least four channels. */
 void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+void sb_average_pool2d_s8_dsp(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
 void sb_max_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+void sb_max_pool2d_s8_dsp(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
 
-/* May run in place. */
+/* May run in place. `_dsp`: at least four channels. */
 void sb_mean_s8(const sb_mean_layer *layer, const int8_t *input, int8_t *output);
+void sb_mean_s8_dsp(const sb_mean_layer *layer, const int8_t *input, int8_t *output);
 
 /* May run in place, on either input. */
 void sb_add_s8(const sb_add_layer *layer, const int8_t *input, const int8_t *other, int8_t *output);

@@ -10,11 +10,12 @@
 
 void sb_mean_s8(const sb_mean_layer *layer, const int8_t *input, int8_t *output)
 {
+  const int32_t offset = layer->pixels * layer->input_zero_point;
   for (int32_t c = 0; c < layer->channels; c++) {
     const int8_t *value = input + c;
-    int32_t sum = 0;
-    for (int32_t pixel = 0; pixel < layer->pixels; pixel++) {
-      sum += *value - layer->input_zero_point;
+    int32_t sum = -offset;
+    for (int32_t left = layer->pixels; left > 0; left--) {
+      sum += *value;
       value += layer->channels;
     }
     const int32_t scaled = sb_scale(sum, layer->factor.multiplier, layer->factor.shift);

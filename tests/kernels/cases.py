@@ -128,6 +128,10 @@ AVERAGE_POOL = (
     Case("asymmetric border", lambda n: n.average_pool2d((3, 3), stride=(1, 2), padding=(2, 0, 0, 1))),
     Case("narrow activation", lambda n: n.average_pool2d((2, 2), activation=(-20, 30))),
     Case("one pixel", lambda n: n.average_pool2d((1, 1))),
+    Case("three channels", lambda n: n.average_pool2d((2, 3)), (1, 5, 6, 3)),
+    Case("eight channels", lambda n: n.average_pool2d((3, 5), stride=(1, 1)), (1, 5, 6, 8)),
+    Case("more pixels than an int16 sums", lambda n: n.average_pool2d((17, 31)), (1, 17, 31, 6)),
+    Case("rows wider than an int16 sums", lambda n: n.average_pool2d((3, 300)), (1, 3, 301, 5)),
 )
 
 MAX_POOL = (
@@ -137,6 +141,8 @@ MAX_POOL = (
     Case("same", lambda n: n.max_pool2d((3, 4), stride=(2, 2), padding="same")),
     Case("asymmetric border", lambda n: n.max_pool2d((3, 3), stride=(1, 2), padding=(2, 0, 0, 1))),
     Case("narrow activation", lambda n: n.max_pool2d((2, 2), activation=(-20, 30))),
+    Case("three channels", lambda n: n.max_pool2d((2, 3)), (1, 5, 6, 3)),
+    Case("eight channels", lambda n: n.max_pool2d((3, 5), stride=(1, 1)), (1, 5, 6, 8)),
 )
 
 MEAN = (
@@ -145,6 +151,8 @@ MEAN = (
     Case("kept axes", lambda n: n.mean(keep=True, scale=0.05, zero_point=127)),
     Case("one pixel", lambda n: n.mean(scale=0.02), (1, 1, 1, 5)),
     Case("many pixels", lambda n: n.mean(scale=0.004), (1, 31, 33, 2)),
+    Case("many pixels, seven channels", lambda n: n.mean(scale=0.004), (1, 31, 33, 7)),
+    Case("eight channels", lambda n: n.mean(scale=0.03), (1, 5, 4, 8)),
     Case("left shift", lambda n: n.mean(scale=1e-5)),
     Case("vanishing scale", lambda n: n.mean(scale=1e6)),
 )

@@ -41,10 +41,27 @@ def _pool_code(function: str) -> Callable[[Graph, Pool], LayerCode]:
     return code
 
 
+def _refuses_pool_dsp(graph: Graph, op: Pool, core: Core) -> str | None:
+    """At least four channels; DSP instructions."""
+    return _refuses_words(graph, op, core)
+
+
+def _refuses_words(graph: Graph, op: Pool | Mean, core: Core) -> str | None:
+    if not core.dsp:
+        return f"{core.name} has no DSP instructions"
+    channels = graph.tensor(op.input).shape[3]
+    return None if channels >= 4 else f"{channels} channels do not fill a word"
+
+
 def _refuses_mean(graph: Graph, op: Mean, core: Core) -> str | None:
     """At most 2^22 pixels; any core."""
     _, height, width, _ = graph.tensor(op.input).shape
     return None if height * width <= _LARGEST_MEAN else f"{height} x {width} pixels overflow its sum"
+
+
+def _refuses_mean_dsp(graph: Graph, op: Mean, core: Core) -> str | None:
+    """At least four channels, at most 2^22 pixels; DSP instructions."""
+    return _refuses_words(graph, op, core) or _refuses_mean(graph, op, core)
 
 
 def _mean_overwrites(graph: Graph, op: Mean) -> tuple[str, ...]:
@@ -52,17 +69,20 @@ def _mean_overwrites(graph: Graph, op: Mean) -> tuple[str, ...]:
     return (op.input,)
 
 
-def _mean_code(graph: Graph, op: Mean) -> LayerCode:
-    _, height, width, channels = graph.tensor(op.input).shape
-    members = (
-        ("factor", "", factor_struct(mean_factor(graph, op))),
-        ("pixels", "int32_t", height * width),
-        ("channels", "uint16_t", channels),
-        ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
-        ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
-    )
-    call = Call("sb_mean_s8", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
-    return LayerCode((call,), parameters=Struct("sb_mean_layer", members))
+def _mean_code(function: str) -> Callable[[Graph, Mean], LayerCode]:
+    def code(graph: Graph, op: Mean) -> LayerCode:
+        _, height, width, channels = graph.tensor(op.input).shape
+        members = (
+            ("factor", "", factor_struct(mean_factor(graph, op))),
+            ("pixels", "int32_t", height * width),
+            ("channels", "uint16_t", channels),
+            ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
+            ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
+        )
+        call = Call(function, (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+        return LayerCode((call,), parameters=Struct("sb_mean_layer", members))
+
+    return code
 
 
 def _pad_code(graph: Graph, op: Pad) -> LayerCode:
@@ -96,6 +116,32 @@ def _concatenation_code(graph: Graph, op: Concatenation) -> LayerCode:
 
 KERNELS = (
     Kernel(
+        "sb_average_pool2d_s8_dsp",
+        AveragePool2D,
+        "once, in the division",
+        refuses=_refuses_pool_dsp,
+        code=_pool_code("sb_average_pool2d_s8_dsp"),
+        overwrites=_pool_overwrites,
+        helpers=("sb_sum_four_s8_dsp.c",),
+    ),
+    Kernel(
+        "sb_max_pool2d_s8_dsp",
+        MaxPool2D,
+        "never",
+        refuses=_refuses_pool_dsp,
+        code=_pool_code("sb_max_pool2d_s8_dsp"),
+        overwrites=_pool_overwrites,
+    ),
+    Kernel(
+        "sb_mean_s8_dsp",
+        Mean,
+        "twice",
+        refuses=_refuses_mean_dsp,
+        code=_mean_code("sb_mean_s8_dsp"),
+        overwrites=_mean_overwrites,
+        helpers=("sb_sum_four_s8_dsp.c",),
+    ),
+    Kernel(
         "sb_average_pool2d_s8",
         AveragePool2D,
         "once, in the division",
@@ -111,7 +157,9 @@ KERNELS = (
         code=_pool_code("sb_max_pool2d_s8"),
         overwrites=_pool_overwrites,
     ),
-    Kernel("sb_mean_s8", Mean, "twice", refuses=_refuses_mean, code=_mean_code, overwrites=_mean_overwrites),
+    Kernel(
+        "sb_mean_s8", Mean, "twice", refuses=_refuses_mean, code=_mean_code("sb_mean_s8"), overwrites=_mean_overwrites
+    ),
     Kernel("sb_pad_s8", Pad, "never", refuses=takes_any, code=_pad_code),
     Kernel("sb_concatenation_s8", Concatenation, "never", refuses=takes_any, code=_concatenation_code),
 )
