@@ -138,6 +138,18 @@ SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
   return a;
 }
 
+SB_INLINE int32_t sb_smmlar(int32_t a, int32_t b, int32_t sum)
+{
+  __asm__("smmlar %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
+  return sum;
+}
+
+SB_INLINE int32_t sb_asr_low_byte(int32_t x, int32_t bits)
+{
+  __asm__("asr %0, %1, %2" : "=r"(x) : "r"(x), "r"(bits));
+  return x;
+}
+
 SB_INLINE int32_t sb_ssat8_half(int32_t x)
 {
   __asm__("ssat %0, #8, %1, asr #1" : "=r"(x) : "r"(x));
@@ -231,6 +243,18 @@ SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
   return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
 
+/* sum + a * b / 2^32, rounded to nearest, ties upwards, modulo 2^32. */
+SB_INLINE int32_t sb_smmlar(int32_t a, int32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, sb_smmulr(a, b));
+}
+
+/* x / 2^n, rounded downwards; n is the low byte of `bits`, 0 .. 31. */
+SB_INLINE int32_t sb_asr_low_byte(int32_t x, int32_t bits)
+{
+  return x >> (bits & 255);
+}
+
 /* x / 2, rounded downwards, within int8. */
 SB_INLINE int32_t sb_ssat8_half(int32_t x)
 {
@@ -253,6 +277,21 @@ SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, i
   int32_t x = sb_smmulr(sb_wrapping_shift_left(sum, 1), multiplier);
   x += x >> 31;
   return (int8_t)sb_ssat8_half((x >> right) + twice);
+}
+
+/*
+ * The same in five instructions, for a sum of any size: with doubled = 2 * multiplier - 2^32, which an int32 holds,
+ *
+ *   sum + sum * doubled / 2^32, rounded        = 2 * sum * multiplier / 2^32, rounded      SMMLAR
+ *
+ * right: its low byte is the shift to the right less one. twice: 2 * output zero point + 1. A multiplier of 0 has no
+ * such form: the generator gives it as 2^30 with a shift of 31, the same for a sum within 2^30.
+ */
+SB_INLINE int8_t sb_output_doubled(int32_t sum, int32_t doubled, int32_t right, int32_t twice)
+{
+  int32_t x = sb_smmlar(sum, doubled, sum);
+  x += x >> 31;
+  return (int8_t)sb_ssat8_half(sb_asr_low_byte(x, right) + twice);
 }
 
 /* Holds `count` bytes within low .. high, for layers whose range is narrower than int8, which is what SSAT gives. Costs

@@ -19,6 +19,11 @@ static inline int32_t sb_wrapping_add(int32_t a, int32_t b)
   return (int32_t)((uint32_t)a + (uint32_t)b);
 }
 
+static inline int32_t sb_wrapping_sub(int32_t a, int32_t b)
+{
+  return (int32_t)((uint32_t)a - (uint32_t)b);
+}
+
 static inline int32_t sb_wrapping_shift_left(int32_t x, int32_t bits)
 {
   return (int32_t)((uint32_t)x << bits);

@@ -52,6 +52,22 @@ typedef struct {
   int8_t low, high; /* the output stays within low .. high */
 } sb_conv_layer;
 
+/* sb_channel and its shift, which is to the right, in two words that SMMLAR and ASR by a register take as they are. */
+typedef struct {
+  int32_t doubled;        /* 2 * multiplier, modulo 2^32 */
+  int32_t bias_and_right; /* 256 * bias + shift to the right less one */
+} sb_packed_channel;
+
+/* Conv2D by the kernels named `packed`, which take the weights of two channels as one int16. */
+typedef struct {
+  const int8_t *weights;
+  const sb_packed_channel *channels; /* [output_channels], and one more behind an odd number of them */
+  sb_window window;
+  uint16_t input_channels, output_channels;
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high;
+} sb_packed_conv_layer;
+
 typedef struct {
   const int8_t *weights;
   const sb_channel *channels;
@@ -114,6 +130,7 @@ void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *o
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_packed_s8_dsp(const sb_packed_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* Output channel c reads input channel c / (output_channels / input_channels).
    May run in place where both have as many channels and the output no more pixels than the input. */

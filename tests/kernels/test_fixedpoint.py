@@ -11,7 +11,9 @@ import pytest
 
 from toolchain.assets import asset_folder
 from toolchain.device.host import host_compiler
+from toolchain.export.c.layout import packed_channel_table
 from toolchain.graph.fixedpoint import multiply_rounding_twice, rounded_high_product, rounded_right_shift, wrap_int32
+from toolchain.graph.requantisation import Requantisation
 
 WRAPPERS = """
 #include "sb_dsp.h"
@@ -23,6 +25,8 @@ EACH(scale, sb_scale(x[i], a[i], b[i]))
 EACH(high_product, sb_high_product(x[i], a[i]))
 EACH(shift_right, sb_rounding_shift_right(x[i], b[i]))
 EACH(output_dsp, sb_output_dsp(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
+EACH(output_doubled, sb_output_doubled(x[i], a[i], b[i], 2 * (x[i] & 127) + 1))
+EACH(smmlar, sb_smmlar(x[i], a[i], b[i]))
 EACH(smlad, sb_smlad((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlabb, sb_smlabb((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlabt, sb_smlabt((uint32_t)x[i], (uint32_t)a[i], b[i]))
@@ -104,12 +108,52 @@ def test_six_instructions_give_the_same_output_byte(c: Callable[[str], Function]
     assert np.array_equal(c("output_dsp")(x, multiplier, shift), expected)
 
 
+def _doubled(multiplier: np.ndarray) -> np.ndarray:
+    return wrap_int32(2 * multiplier)
+
+
+def test_five_instructions_give_the_same_output_byte_for_any_sum(c: Callable[[str], Function]) -> None:
+    """sb_output_doubled within its terms: a multiplier that is not 0, shift to the right by 1 to 31."""
+    rng = np.random.default_rng(5)
+    x, shift = _int32(rng), rng.integers(-31, 0, N)
+    x[0] = -(1 << 31) + 1
+    multiplier = np.maximum(_multipliers(rng), 1 << 30)
+    expected = np.clip(multiply_rounding_twice(x, multiplier, shift) + (x & 127), -128, 127)
+    above = rng.integers(0, 1 << 23, N) * 256  # the shift is a low byte
+    assert np.array_equal(c("output_doubled")(x, _doubled(multiplier), above + (-1 - shift)), expected)
+
+
+def test_five_instructions_round_all_ties_as_the_definition(c: Callable[[str], Function]) -> None:
+    """Every sum around every tie between two outputs, for the multipliers where ties are hit, at each shift."""
+    for shift in range(-22, 0):
+        steps = np.arange(-300, 301, dtype=np.int64)
+        for multiplier in (1 << 30, (1 << 30) + 1, 3 << 29, (1 << 31) - 1):
+            ties = ((2 * steps + 1) << (30 - shift)) // multiplier
+            x = np.unique(np.clip((ties[:, None] + np.arange(-3, 4)).ravel(), 1 - (1 << 31), (1 << 31) - 1))
+            shifts = np.full(len(x), shift)
+            expected = np.clip(multiply_rounding_twice(x, multiplier, shifts) + (x & 127), -128, 127)
+            found = c("output_doubled")(x, _doubled(np.full(len(x), multiplier)), -1 - shifts)
+            assert np.array_equal(found, expected), (shift, multiplier)
+
+
+def test_packed_channels_hold_what_the_plain_table_says(c: Callable[[str], Function]) -> None:
+    """Also for a factor of 0."""
+    requantisation = Requantisation(np.array([0, 1 << 30, (1 << 31) - 1]), np.array([0, -1, -31]))
+    table = packed_channel_table(np.array([-(1 << 23), (1 << 23) - 1, -5]), requantisation)
+    assert (table[:, 1] >> 8).tolist() == [-(1 << 23), (1 << 23) - 1, -5, 0]
+    x = np.array([-(1 << 30), -12345, -1, 0, 1, 12345, 1 << 30])
+    for row, multiplier, shift in zip(table, requantisation.multipliers, requantisation.shifts, strict=False):
+        expected = np.clip(multiply_rounding_twice(x, multiplier, shift) + (x & 127), -128, 127)
+        assert np.array_equal(c("output_doubled")(x, *(np.full(len(x), part) for part in row)), expected)
+
+
 def test_written_out_instructions_do_what_the_manual_says(c: Callable[[str], Function]) -> None:
     rng = np.random.default_rng(4)
     x, a, b = _int32(rng), _int32(rng), _int32(rng)
     halves = [(v.astype(np.int32).view(np.uint32) & 0xFFFF).astype(np.int16).astype(np.int64) for v in (x, a)]
     tops = [v.astype(np.int64) >> 16 for v in (x, a)]
     bottom, top = halves[0] * halves[1], tops[0] * tops[1]
+    assert np.array_equal(c("smmlar")(x, a, b), wrap_int32(b + ((x * a + (1 << 31)) >> 32)))
     assert np.array_equal(c("smlad")(x, a, b), wrap_int32(bottom + top + b))
     assert np.array_equal(c("smlabb")(x, a, b), wrap_int32(bottom + b))
     assert np.array_equal(c("smlatt")(x, a, b), wrap_int32(top + b))

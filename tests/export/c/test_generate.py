@@ -131,7 +131,7 @@ def test_constants_that_layers_share_are_there_once() -> None:
     graph = net.conv2d(4, **same).conv2d(4, **same).graph()
     model = c_sources(graph, M4)
     first, second = model.layers
-    assert [constant.role for constant in first.constants] == ["weights", "channels", "shifts", "layer"]
+    assert [constant.role for constant in first.constants] == ["weights", "channels", "layer"]
     assert "weights" not in [constant.role for constant in second.constants]
     assert model.sources["model/weights.c"].count(".weights = twins_conv2d_0_weights,") == 2
     assert _differing(graph, model) == {}

@@ -102,23 +102,24 @@ def _refuses_depthwise_3x3_dsp(graph: Graph, op: DepthwiseConv2D, core: Core) ->
     return _refuses_depthwise_dsp(graph, op, core)
 
 
-def _window_size(graph: Graph, op: Conv2D) -> int:
+def window_size(graph: Graph, op: Conv2D) -> int:
+    """Values in one window."""
     return graph.tensor(op.weights).n_elements // graph.tensor(op.weights).shape[0]
 
 
 def _conv2d_scratch(graph: Graph, op: Conv2D) -> int:
     """One window."""
-    return _window_size(graph, op)
+    return window_size(graph, op)
 
 
 def _conv2d_dsp_scratch(graph: Graph, op: Conv2D) -> int:
     """Two windows of int16, filled up to a multiple of four, and one of bytes."""
-    return 16 * -(-_window_size(graph, op) // 4) + _window_size(graph, op)
+    return 16 * -(-window_size(graph, op) // 4) + window_size(graph, op)
 
 
 def _pointwise_dsp_scratch(graph: Graph, op: Conv2D) -> int:
     """Two pixels of int16, filled up to a multiple of four."""
-    return 16 * -(-_window_size(graph, op) // 4)
+    return 16 * -(-window_size(graph, op) // 4)
 
 
 def _reach(graph: Graph, op: DepthwiseConv2D) -> tuple[int, int]:
@@ -147,7 +148,7 @@ def _depthwise_dsp_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
     return 8 * kernel_h * (kernel_w // 2 + 1) + _depthwise_3x3_dsp_scratch(graph, op)
 
 
-def _pointwise_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
+def pointwise_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
     """Its input, if the output has no more channels: the proof stands in the kernels' files."""
     narrower = graph.tensor(op.output).shape[3] <= graph.tensor(op.input).shape[3]
     return (op.input,) if narrower else ()
@@ -196,32 +197,33 @@ def scales_text(tensor: Tensor) -> str:
     return f"scale {low:.6g}" if low == high else f"scales {low:.6g} .. {high:.6g}"
 
 
+def conv_code(
+    graph: Graph, op: Windowed, function: str, arrays: tuple[Array, ...], layer: str = "sb_conv_layer"
+) -> LayerCode:
+    """One call of `function` with a struct `layer` that points to `arrays`, each named after its member."""
+    members: tuple[tuple[str, str, int | ArrayRef | Struct], ...] = (
+        *((array.role, "", ArrayRef(array.role)) for array in arrays),
+        ("window", "", window_struct(graph, op)),
+        ("input_channels", "uint16_t", graph.tensor(op.input).shape[3]),
+        ("output_channels", "uint16_t", graph.tensor(op.output).shape[3]),
+        ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
+        ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
+        ("low", "int8_t", op.activation.low),
+        ("high", "int8_t", op.activation.high),
+    )
+    arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.output), Place.SCRATCH)
+    return LayerCode((Call(function, arguments),), arrays, Struct(layer, members))
+
+
 def _code(
     function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
 ) -> Callable[[Graph, Windowed], LayerCode]:
     def code(graph: Graph, op: Windowed) -> LayerCode:
-        weights, output = graph.tensor(op.weights), graph.tensor(op.output)
+        weights = graph.tensor(op.weights)
         comment = f"{list(weights.shape)} as {layout}; {scales_text(weights)}"
         ordered = order(weight_rows(graph, op))
         values = Array("weights", "int8_t", ordered, comment, words=order is interleaved_pairs)
-        members = (
-            ("weights", "", ArrayRef("weights")),
-            ("channels", "", ArrayRef("channels")),
-            ("shifts", "", ArrayRef("shifts")),
-            ("window", "", window_struct(graph, op)),
-            ("input_channels", "uint16_t", graph.tensor(op.input).shape[3]),
-            ("output_channels", "uint16_t", output.shape[3]),
-            ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
-            ("output_zero_point", "int8_t", output.quantisation.zero_point),
-            ("low", "int8_t", op.activation.low),
-            ("high", "int8_t", op.activation.high),
-        )
-        arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.output), Place.SCRATCH)
-        return LayerCode(
-            calls=(Call(function, arguments),),
-            arrays=(values, *tables(graph, op, conv_requantisation(graph, op))),
-            parameters=Struct("sb_conv_layer", members),
-        )
+        return conv_code(graph, op, function, (values, *tables(graph, op, conv_requantisation(graph, op))))
 
     return code
 
@@ -241,7 +243,7 @@ KERNELS = (
         refuses=_refuses_pointwise_dsp,
         code=_code("sb_conv2d_1x1_s8_dsp", interleaved_pairs, _PAIRS),
         scratch_bytes=_pointwise_dsp_scratch,
-        overwrites=_pointwise_overwrites,
+        overwrites=pointwise_overwrites,
         helpers=_DSP_CONV_HELPERS,
     ),
     Kernel(
@@ -260,7 +262,7 @@ KERNELS = (
         refuses=_refuses_pointwise,
         code=_code("sb_conv2d_1x1_s8", _plain, "they are"),
         scratch_bytes=_conv2d_scratch,
-        overwrites=_pointwise_overwrites,
+        overwrites=pointwise_overwrites,
     ),
     Kernel(
         "sb_conv2d_s8",

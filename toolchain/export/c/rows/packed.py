@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Conv2D with the weights of two channels in one int16: the fastest kernels of cores with DSP instructions."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from toolchain.core import Core
+from toolchain.export.c.code import Array, LayerCode
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.layout import packed_channel_table, packed_pairs, packed_weights, sum_bounds
+from toolchain.export.c.rows.convolutions import (
+    bias_of,
+    conv_code,
+    is_pointwise,
+    pointwise_overwrites,
+    scales_text,
+    weight_rows,
+    window_size,
+)
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Conv2D
+from toolchain.graph.requantisation import conv_requantisation
+
+
+def _refuses_packed(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight of -128 beside one < 0."""
+    if not core.dsp:
+        return f"{core.name} has no DSP instructions"
+    requantisation = conv_requantisation(graph, op)
+    if bool(((requantisation.shifts > -1) & (requantisation.multipliers != 0)).any()):
+        return "a channel's scale is at least half the output's: its sum is not shifted right"
+    rows = weight_rows(graph, op)
+    if int(sum_bounds(rows, bias_of(graph, op)).max()) >= 1 << 23:
+        return "a channel's sum can reach 2^23"
+    if int(packed_weights(rows).min()) < np.iinfo(np.int16).min:
+        return "a weight of -128 has a negative one beside it, in the even channel before"
+    return None
+
+
+def _refuses_pointwise_packed(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """1x1, stride 1, no padding; DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight
+    of -128 beside one < 0."""
+    if not is_pointwise(op, graph.tensor(op.weights)):
+        return "not 1x1 with stride 1 and no padding"
+    return _refuses_packed(graph, op, core)
+
+
+def _patches_bytes(graph: Graph, op: Conv2D) -> int:
+    """Three windows of int16, filled up to a multiple of four."""
+    return 24 * -(-window_size(graph, op) // 4)
+
+
+def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
+    def code(graph: Graph, op: Conv2D) -> LayerCode:
+        weights = graph.tensor(op.weights)
+        comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
+        table = packed_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
+        arrays = (
+            Array("weights", "int8_t", packed_pairs(weight_rows(graph, op)), comment, words=True),
+            Array("channels", "sb_packed_channel", table, "doubled multiplier, bias and shift"),
+        )
+        return conv_code(graph, op, function, arrays, "sb_packed_conv_layer")
+
+    return code
+
+
+_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_packed_s8_dsp.c", "sb_clamp_s8.c")
+
+KERNELS = (
+    Kernel(
+        "sb_conv2d_1x1_packed_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_pointwise_packed,
+        code=_code("sb_conv2d_1x1_packed_s8_dsp"),
+        scratch_bytes=_patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=_HELPERS,
+    ),
+)
