@@ -45,6 +45,8 @@ def guarded(model: CModel) -> CModel:
             return f"{name} + {offset - start}"
 
         bodies[step] = re.sub(r"\barena \+ (\d+)", place, bodies[step])
-    arrays = "".join(f"_Alignas(4) static int8_t {name}[{size}];\n" for name, size in buffers.values())
+    arrays = "".join(
+        f"_Alignas({model.plan.alignment}) static int8_t {name}[{size}];\n" for name, size in buffers.values()
+    )
     head = head.replace("\nint8_t *", f"\n{arrays}\nint8_t *", 1)
     return replace(model, sources=model.sources | {"model/model.c": head + "".join(bodies) + tail})

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kernel of the table against the reference interpreter, on all cases of its operator that it takes.
 
-Kernels for cores with DSP instructions run here as well: sb_dsp.h writes those instructions out. Inputs are random
-bytes, all -128, and all 127. Each kernel runs twice: optimised, and under the sanitizers.
+Kernels for cores with DSP or Helium instructions run here as well: sb_dsp.h and sb_mve.h write those out. Inputs are
+random bytes, all -128, and all 127. Each kernel runs twice: optimised, and under the sanitizers.
 """
 
 import re
@@ -25,7 +25,7 @@ from toolchain.graph.graph import Graph
 from toolchain.graph.ops import OPERATORS
 from toolchain.graph.reference import run_batch
 
-CORE = known_core("cortex-m4")
+CORE = known_core("cortex-m55")  # takes every kernel
 KERNEL_FOLDER = asset_folder("firmware_templates") / "kernels"
 
 

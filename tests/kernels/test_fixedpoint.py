@@ -17,6 +17,7 @@ from toolchain.graph.requantisation import Requantisation
 
 WRAPPERS = """
 #include "sb_dsp.h"
+#include "sb_mve.h"
 #define EACH(name, expression) \\
   void name(const int32_t *x, const int32_t *a, const int32_t *b, int32_t *y, int64_t n); \\
   void name(const int32_t *x, const int32_t *a, const int32_t *b, int32_t *y, int64_t n) \\
@@ -27,6 +28,7 @@ EACH(shift_right, sb_rounding_shift_right(x[i], b[i]))
 EACH(output_dsp, sb_output_dsp(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
 EACH(output_doubled, sb_output_doubled(x[i], a[i], b[i], 2 * (x[i] & 127) + 1))
 EACH(smmlar, sb_smmlar(x[i], a[i], b[i]))
+EACH(requantised, sb_requantised(sb_four(x[i], 0, 0, 0), a[i], b[i], x[i] & 127).lane[0])
 EACH(smlad, sb_smlad((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlabb, sb_smlabb((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlabt, sb_smlabt((uint32_t)x[i], (uint32_t)a[i], b[i]))
@@ -145,6 +147,15 @@ def test_packed_channels_hold_what_the_plain_table_says(c: Callable[[str], Funct
     for row, multiplier, shift in zip(table, requantisation.multipliers, requantisation.shifts, strict=False):
         expected = np.clip(multiply_rounding_twice(x, multiplier, shift) + (x & 127), -128, 127)
         assert np.array_equal(c("output_doubled")(x, *(np.full(len(x), part) for part in row)), expected)
+
+
+def test_helium_gives_the_same_output_byte(c: Callable[[str], Function]) -> None:
+    """sb_requantised within its terms: any sum, shift to the right by 1 to 31."""
+    rng = np.random.default_rng(5)
+    x, multiplier, shift = _int32(rng), _multipliers(rng), rng.integers(-31, 0, N)
+    x[6:40_000] = np.resize(np.arange(-3000, 3000), 40_000 - 6)  # all around 0, and many ties
+    expected = np.clip(multiply_rounding_twice(x, multiplier, shift) + (x & 127), -128, 127)
+    assert np.array_equal(c("requantised")(x, multiplier, shift), expected)
 
 
 def test_written_out_instructions_do_what_the_manual_says(c: Callable[[str], Function]) -> None:

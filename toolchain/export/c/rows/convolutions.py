@@ -215,9 +215,11 @@ def conv_code(
     return LayerCode((Call(function, arguments),), arrays, Struct(layer, members))
 
 
-def _code(
+def windowed_code(
     function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
 ) -> Callable[[Graph, Windowed], LayerCode]:
+    """One call of `function`, the weights in that order; `layout` says it in a comment."""
+
     def code(graph: Graph, op: Windowed) -> LayerCode:
         weights = graph.tensor(op.weights)
         comment = f"{list(weights.shape)} as {layout}; {scales_text(weights)}"
@@ -228,7 +230,8 @@ def _code(
     return code
 
 
-def _plain(rows: Rows) -> NDArray[np.int8]:
+def as_they_are(rows: Rows) -> NDArray[np.int8]:
+    """Row after row."""
     return rows.ravel()
 
 
@@ -241,7 +244,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=_refuses_pointwise_dsp,
-        code=_code("sb_conv2d_1x1_s8_dsp", interleaved_pairs, _PAIRS),
+        code=windowed_code("sb_conv2d_1x1_s8_dsp", interleaved_pairs, _PAIRS),
         scratch_bytes=_pointwise_dsp_scratch,
         overwrites=pointwise_overwrites,
         helpers=_DSP_CONV_HELPERS,
@@ -251,7 +254,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=_refuses_conv2d_dsp,
-        code=_code("sb_conv2d_s8_dsp", interleaved_pairs, _PAIRS),
+        code=windowed_code("sb_conv2d_s8_dsp", interleaved_pairs, _PAIRS),
         scratch_bytes=_conv2d_dsp_scratch,
         helpers=(*_DSP_CONV_HELPERS, "sb_copy_window_s8.c"),
     ),
@@ -260,7 +263,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=_refuses_pointwise,
-        code=_code("sb_conv2d_1x1_s8", _plain, "they are"),
+        code=windowed_code("sb_conv2d_1x1_s8", as_they_are, "they are"),
         scratch_bytes=_conv2d_scratch,
         overwrites=pointwise_overwrites,
     ),
@@ -269,7 +272,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=refuses_plain,
-        code=_code("sb_conv2d_s8", _plain, "they are"),
+        code=windowed_code("sb_conv2d_s8", as_they_are, "they are"),
         scratch_bytes=_conv2d_scratch,
         helpers=("sb_copy_window_s8.c",),
     ),
@@ -278,7 +281,7 @@ KERNELS = (
         DepthwiseConv2D,
         "twice",
         refuses=_refuses_depthwise_3x3_dsp,
-        code=_code("sb_depthwise_conv2d_3x3_s8_dsp", _plain, "one window a channel"),
+        code=windowed_code("sb_depthwise_conv2d_3x3_s8_dsp", as_they_are, "one window a channel"),
         scratch_bytes=_depthwise_3x3_dsp_scratch,
         overwrites=_depthwise_overwrites,
         helpers=("sb_clamp_s8.c",),
@@ -288,7 +291,7 @@ KERNELS = (
         DepthwiseConv2D,
         "twice",
         refuses=_refuses_depthwise_dsp,
-        code=_code("sb_depthwise_conv2d_s8_dsp", _plain, "one window a channel"),
+        code=windowed_code("sb_depthwise_conv2d_s8_dsp", as_they_are, "one window a channel"),
         scratch_bytes=_depthwise_dsp_scratch,
         overwrites=_depthwise_overwrites,
         helpers=("sb_clamp_s8.c",),
@@ -298,7 +301,7 @@ KERNELS = (
         DepthwiseConv2D,
         "twice",
         refuses=refuses_plain,
-        code=_code("sb_depthwise_conv2d_s8", _plain, "one window a channel"),
+        code=windowed_code("sb_depthwise_conv2d_s8", as_they_are, "one window a channel"),
         scratch_bytes=_depthwise_scratch,
         overwrites=_depthwise_overwrites,
     ),

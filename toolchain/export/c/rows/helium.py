@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernels for cores with Helium (MVE). Weights stay int8 and, if not said otherwise, in the Graph's order."""
+
+from toolchain.core import Core
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.layout import shift_table
+from toolchain.export.c.rows.convolutions import (
+    Windowed,
+    as_they_are,
+    is_pointwise,
+    pointwise_overwrites,
+    refuses_plain,
+    window_size,
+    windowed_code,
+)
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Conv2D
+from toolchain.graph.requantisation import Requantisation, conv_requantisation
+
+_VECTOR_BYTES = 16
+_TILE = 16  # patches: SB_TILE in C
+_SHORT = 64  # bytes of four vectors, which stay in registers
+_LANES = 4
+
+
+def _whole_vectors(n_bytes: int) -> int:
+    return -(-n_bytes // _VECTOR_BYTES) * _VECTOR_BYTES
+
+
+def _refuses_mve(core: Core, requantisation: Requantisation) -> str | None:
+    """What every `_mve` kernel with weights asks for: see sb_requantised in sb_mve.h."""
+    if not core.mve:
+        return f"{core.name} has no Helium"
+    if bool((shift_table(requantisation) > -1).any()):
+        return "a channel's scale is at least half the output's: its sum is not shifted right"
+    return None
+
+
+def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
+    """Helium; every channel's factor below 1/2; at most 131,071 products an output."""
+    return _refuses_mve(core, conv_requantisation(graph, op)) or refuses_plain(graph, op, core)
+
+
+def _refuses_short(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """Helium; at most 64 products an output, at least four output pixels; every channel's factor below 1/2."""
+    products = window_size(graph, op)
+    if products > _SHORT:
+        return f"{products} products an output, more than {_SHORT}"
+    _, rows, columns, _ = graph.tensor(op.output).shape
+    if rows * columns < _LANES:
+        return f"{rows} x {columns} pixels, fewer than {_LANES}"
+    return _refuses_conv2d(graph, op, core)
+
+
+def _refuses_pointwise_short(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """1x1, stride 1, no padding; Helium; at most 64 channels in, at least four pixels; each factor below 1/2."""
+    if not is_pointwise(op, graph.tensor(op.weights)):
+        return "not 1x1 with stride 1 and no padding"
+    return _refuses_short(graph, op, core)
+
+
+def _pointwise_short_scratch(graph: Graph, op: Conv2D) -> int:
+    """A tile of pixels of whole vectors."""
+    return _TILE * _whole_vectors(window_size(graph, op))
+
+
+KERNELS = (
+    Kernel(
+        "sb_conv2d_1x1_short_s8_mve",
+        Conv2D,
+        "twice",
+        refuses=_refuses_pointwise_short,
+        code=windowed_code("sb_conv2d_1x1_short_s8_mve", as_they_are, "they are"),
+        scratch_bytes=_pointwise_short_scratch,
+        overwrites=pointwise_overwrites,
+        helpers=("sb_short_rows_s8_mve.c", "sb_clamp_s8.c"),
+    ),
+)
