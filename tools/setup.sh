@@ -71,3 +71,6 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extra]"
   echo "$wanted" >"$stamp"
 fi
+
+# The profiler's plugin for QEMU is compiled once; `subbyte profile` would do it at its first use.
+.venv/bin/python -m toolchain.device.profile.plugin >/dev/null

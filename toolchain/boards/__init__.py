@@ -14,7 +14,7 @@ from toolchain.boards.board import (
     MemoryKind,
     RegisterStep,
 )
-from toolchain.boards.commands import EMULATOR, FlashCommand, emulator_command, flash_commands
+from toolchain.boards.commands import EMULATOR, FlashCommand, emulator_command, flash_commands, machine_command
 from toolchain.boards.read import board_ids, load_board
 
 __all__ = [
@@ -35,4 +35,5 @@ __all__ = [
     "emulator_command",
     "flash_commands",
     "load_board",
+    "machine_command",
 ]

@@ -30,11 +30,18 @@ def emulator_command(board: Board) -> tuple[str, ...]:
     """
     if board.emulation is None:
         raise BoardError(f"board {board.id}: has no [emulate] section, so nothing runs it here; program the real one")
-    by_semihosting = board.console.kind is ConsoleKind.SEMIHOSTING
+    return machine_command(board.emulation.machine, by_semihosting=board.console.kind is ConsoleKind.SEMIHOSTING)
+
+
+def machine_command(machine: str, *, by_semihosting: bool) -> tuple[str, ...]:
+    """QEMU for a machine of that name, to be followed by the path of an ELF file; its first UART is the console.
+
+    by_semihosting: the console is semihosting instead.
+    """
     semihosting = "enable=on,target=native" + (",chardev=console" if by_semihosting else "")
     return (
         EMULATOR,
-        *("-machine", board.emulation.machine),
+        *("-machine", machine),
         *("-display", "none"),
         *("-monitor", "none"),
         *("-chardev", "stdio,id=console"),

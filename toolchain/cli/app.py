@@ -23,6 +23,7 @@ VERBS = {
     "verify": ("toolchain.cli.verify", "Run every judge of the chain over the same inputs."),
     "pack": ("toolchain.cli.pack", "Write a firmware project that builds by itself."),
     "report": ("toolchain.cli.report", "Size and cost, layer by layer, before flashing."),
+    "profile": ("toolchain.cli.profile", "Instructions, cycles and stack of one inference, counted."),
     "check": ("toolchain.cli.check", "Hold a model against its budget: exit 1 if it is over."),
     "eval": ("toolchain.cli.evaluate", "Accuracy on a corpus, on the host or on an emulated board."),
     "flash": ("toolchain.cli.flash", "Check, build, program or emulate, and self-test."),

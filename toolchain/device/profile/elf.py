@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""profile_elf: what runs between two symbols of anybody's firmware, counted to the instruction.
+
+The firmware need not be ours, nor end by itself: the emulator is stopped once the second symbol is reached. Only its
+symbol table is asked for names; a stripped file works with addresses.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolchain.device.profile.calls import Call, call_tree
+from toolchain.device.profile.symbols import read_symbols
+from toolchain.device.profile.timing import timing_of
+from toolchain.device.profile.trace import Span, trace_run
+
+
+@dataclass(frozen=True)
+class ElfProfile:
+    """run: everything that ran, from the function or label `first` on. core: whose timing table gave the cycles."""
+
+    elf: Path
+    core: str
+    first: str
+    last: str | None
+    run: Call
+
+
+def profile_elf(
+    elf: Path, emulator: Sequence[str], core: str, first: str, last: str | None = None, *, timeout_s: float = 60.0
+) -> ElfProfile:
+    """Run `elf` and count from symbol or address `first` until `last` is reached; without it, until `first` returns.
+
+    emulator: from emulator_command or machine_command. core: of core.KNOWN_CORES.
+
+    Raises ToolError where the file is damaged, a symbol is missing or never reached, or the time is up.
+    """
+    symbols = read_symbols(elf)
+    start = symbols.address_of(first)
+    end = None if last is None else symbols.address_of(last)
+    span = Span(start, first, end, last or "", stop=True)
+    with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as folder:
+        trace, _ = trace_run(emulator, elf, span, Path(folder), timeout_s=timeout_s)
+    return ElfProfile(elf, core, first, last, call_tree(trace, symbols, timing_of(core)).root)

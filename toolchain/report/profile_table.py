@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Profile as tables and as JSON. Counts are emulated, cycles estimated: no column mixes the two."""
+
+from typing import Any
+
+from toolchain.device.profile import Call, Kind, Profile, Tally
+from toolchain.device.profile.timing import Timing, timing_of
+from toolchain.measure import How
+from toolchain.report.table import Column, Row, Table, Tone
+
+
+def headline(profile: Profile) -> str:
+    """Model, board, core, and where it was counted."""
+    core = profile.core.name
+    where = "" if profile.counted_on.id == profile.board.id else f", counted on {profile.counted_on.id}"
+    return f"{profile.model} on {profile.board.id} ({core}), one inference{where}"
+
+
+def layer_table(profile: Profile) -> Table:
+    """One row a layer, and their sum."""
+    columns = (
+        Column("layer", text=True),
+        Column("kernel", text=True),
+        Column("MACs", how=How.ESTIMATED),
+        Column("instructions", how=How.EMULATED),
+        Column("per MAC", how=How.EMULATED),
+        Column("cycles", how=How.ESTIMATED),
+        Column("per MAC", how=How.ESTIMATED),
+        Column("share", "%", how=How.ESTIMATED),
+    )
+    total = profile.total
+    rows = [
+        Row((layer.name, layer.kernel.removeprefix("sb_") or "none", *_figures(layer.macs, layer.tally, total)))
+        for layer in profile.layers
+    ]
+    rows.append(Row(("total", "", *_figures(profile.macs, total, total)), Tone.TOTAL))
+    return Table("", columns, tuple(rows))
+
+
+def _figures(macs: int, tally: Tally, total: Tally) -> tuple[int | float | None, ...]:
+    share = round(100 * tally.cycles / total.cycles, 1) if total.cycles else None
+    return (
+        macs or None,
+        *(tally.instructions, _per_mac(tally.instructions, macs)),
+        *(tally.cycles, _per_mac(tally.cycles, macs)),
+        share,
+    )
+
+
+def _per_mac(value: int, macs: int) -> float | None:
+    return round(value / macs, 2) if macs else None
+
+
+def kind_table(total: Tally) -> Table:
+    """Instructions by what they do."""
+    columns = (Column("instructions by kind", text=True), Column("number", how=How.EMULATED), Column("share", "%"))
+    rows = [
+        Row((kind.value, count, round(100 * count / total.instructions, 1)))
+        for kind, count in sorted(total.kinds.items(), key=lambda item: (-item[1], list(Kind).index(item[0])))
+    ]
+    rows.append(Row(("total", total.instructions, 100.0), Tone.TOTAL))
+    return Table("", columns, tuple(rows))
+
+
+def function_table(run: Call) -> Table:
+    """Every function: what it did itself, and with what it called."""
+    columns = (
+        Column("function", text=True),
+        Column("instructions", how=How.EMULATED),
+        Column("with callees", how=How.EMULATED),
+        Column("cycles", how=How.ESTIMATED),
+        Column("with callees", how=How.ESTIMATED),
+    )
+    rows = [
+        Row((entry["function"], *(entry[key] for key in _FUNCTION_KEYS)))  # same order as the columns
+        for entry in functions_json(run)
+    ]
+    return Table("", columns, tuple(rows))
+
+
+_FUNCTION_KEYS = ("instructions", "instructions_inclusive", "cycles_estimated", "cycles_estimated_inclusive")
+
+
+def functions_json(run: Call) -> list[dict[str, Any]]:
+    """Functions by the cycles that they took themselves, most first."""
+    own: dict[str, list[int]] = {}
+
+    def add(call: Call, above: frozenset[str]) -> None:
+        total = call.total
+        figures = own.setdefault(call.function, [0, 0, 0, 0])
+        figures[0] += call.own.instructions
+        figures[2] += call.own.cycles
+        if call.function not in above:  # a function below itself is in its own total already
+            figures[1] += total.instructions
+            figures[3] += total.cycles
+        for callee in call.calls:
+            add(callee, above | {call.function})
+
+    add(run, frozenset())
+    entries = [{"function": name, **dict(zip(_FUNCTION_KEYS, figures, strict=True))} for name, figures in own.items()]
+    return sorted(entries, key=lambda entry: (-entry["cycles_estimated"], entry["function"]))
+
+
+def memory_table(profile: Profile) -> Table:
+    """What the network takes of flash and RAM."""
+    memory = profile.memory
+    stack = memory.stack
+    rows = (
+        Row(("flash", "network: code", memory.engine_code_bytes, None, "model, kernels, library")),
+        Row(("flash", "network: constants", memory.constant_bytes, None, "weights, biases, rescaling, parameters")),
+        Row(("flash", "whole firmware", memory.flash_bytes, None, "with start-up, console and this application")),
+        Row(("RAM", "arena", memory.arena_bytes, None, "activations and scratch")),
+        Row(("RAM", "variables", memory.static_bytes, None, "of the application and start-up")),
+        Row(("RAM", "stack", stack.bound_bytes, stack.used_bytes, f"of {stack.reserved_bytes:,} reserved")),
+    )
+    columns = (
+        Column("memory", text=True),
+        Column("part", text=True),
+        Column("size", "B", How.LINKED),
+        Column("used", "B", How.EMULATED),
+        Column("what it is", text=True),
+    )
+    note = f"RAM with the stack as far as it was used: {memory.ram_bytes:,} B."
+    return Table("", columns, rows, (note,))
+
+
+def timing_notes(timing: Timing) -> tuple[str, ...]:
+    """Where the cycles come from, one line each."""
+    return (
+        f"Cycles of {timing.core}: {timing.source}; memory without wait states.",
+        *(f"  assumed: {text}" for text in timing.assumed),
+    )
+
+
+def profile_json(profile: Profile) -> dict[str, Any]:
+    """Everything, JSON-able."""
+    memory, total = profile.memory, profile.total
+    return {
+        "model": profile.model,
+        "graph_sha256": profile.graph_sha256,
+        "board": profile.board.id,
+        "core": profile.core.name,
+        "counted_on": profile.counted_on.id,
+        "optimise": profile.aims.optimise.value,
+        "macs": profile.macs,
+        **_tally_json(total),
+        "kinds": _kinds_json(total),
+        "flash_bytes": memory.flash_bytes,
+        "engine_flash_bytes": memory.engine_flash_bytes,
+        "engine_code_bytes": memory.engine_code_bytes,
+        "constant_bytes": memory.constant_bytes,
+        "ram_bytes": memory.ram_bytes,
+        "arena_bytes": memory.arena_bytes,
+        "static_bytes": memory.static_bytes,
+        "stack_bytes": memory.stack.used_bytes,
+        "stack_bound_bytes": memory.stack.bound_bytes,
+        "layers": [
+            {
+                "name": layer.name,
+                "op": layer.op,
+                "kernel": layer.kernel,
+                "macs": layer.macs,
+                **_tally_json(layer.tally),
+                "kinds": _kinds_json(layer.tally),
+                "constant_bytes": layer.constant_bytes,
+                "functions": [entry for call in layer.calls for entry in functions_json(call)],
+            }
+            for layer in profile.layers
+        ],
+        "functions": functions_json(profile.run),
+        "timing": {
+            "source": timing_of(profile.core.name).source,
+            "assumed": list(timing_of(profile.core.name).assumed),
+        },
+    }
+
+
+def _tally_json(tally: Tally) -> dict[str, int]:
+    return {"instructions": tally.instructions, "cycles_estimated": tally.cycles}
+
+
+def _kinds_json(tally: Tally) -> dict[str, int]:
+    return {kind.value: count for kind, count in tally.kinds.items()}
