@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sb_clamp.h"
 #include "sb_fixedpoint.h"
 
 /* These must be one instruction at every level of optimisation. */
@@ -293,10 +294,6 @@ SB_INLINE int8_t sb_output_doubled(int32_t sum, int32_t doubled, int32_t right, 
   x += x >> 31;
   return (int8_t)sb_ssat8_half(sb_asr_low_byte(x, right) + twice);
 }
-
-/* Holds `count` bytes within low .. high, for layers whose range is narrower than int8, which is what SSAT gives. Costs
-   nothing where it is not. */
-void sb_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t high);
 
 /* `count` bytes as int16 in groups of four, each group 16 bytes behind the one before: one pixel of two that share
    the groups between. A last group that is not full keeps what was there. */

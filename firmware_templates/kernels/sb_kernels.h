@@ -3,14 +3,15 @@
  * The operators of a quantised network: int8 in, int8 out, TFLite Micro's integers to the last bit.
  *
  * One function a file. `_dsp` functions compute the same bytes with the SIMD instructions of Armv7E-M and Armv8-M
- * Main, `_mve` functions with those of Helium; they run on any other machine too (sb_dsp.h, sb_mve.h), which is how
- * they are tested. Images are [H, W, C], the
- * channel running fastest. No function allocates, fails, or uses a floating-point number.
+ * Main, `_mve` functions with those of Helium, `_scalar` ones with single multiplications that do two products; all
+ * run on any other machine too (sb_dsp.h, sb_mve.h, sb_scalar.h), which is how they are tested. Images are [H, W, C],
+ * the channel running fastest. No function allocates, fails, or uses a floating-point number.
  *
  * Everything that can be known before the network runs is known: the generator folds the input's zero point into the
  * bias, lays weights out in the order in which the kernel reads them, and turns scales into multipliers and shifts.
  *
- * Scratch is working memory of one call, aligned to 4 bytes, for `_mve` functions to 16; the generator knows the size that each kernel needs.
+ * Scratch is working memory of one call, aligned to 4 bytes, for `_mve` functions to 16; the generator knows the size
+ * that each kernel needs.
  * "May run in place" means: `output` may be `input`, and then overwrites it from its first byte on.
  */
 #ifndef SB_KERNELS_H
@@ -126,10 +127,12 @@ typedef struct {
 
 /* Convolution of any shape. */
 void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_packed_s8_dsp(const sb_packed_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 /* At most 64 input channels, at least four pixels. */

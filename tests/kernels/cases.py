@@ -33,6 +33,13 @@ def _relu(net: GraphBuilder) -> dict[str, object]:
     return {"zero_point": -40, "activation": (-40, 90)}
 
 
+def _far_apart(rows: int, size: int) -> np.ndarray:
+    """Rows of small weights with four large ones side by side near their end."""
+    weights = np.ones((rows, size), int)
+    weights[:, -9:-5] = [-128, 127, 120, -110]
+    return weights
+
+
 INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
 
 CONV2D = (
@@ -40,6 +47,9 @@ CONV2D = (
     Case("1x1, one channel in and out", lambda n: n.conv2d(1), (1, 3, 5, 1)),
     Case("1x1, odd channels, odd pixels", lambda n: n.conv2d(3), (1, 3, 3, 9)),
     Case("1x1, one pixel", lambda n: n.conv2d(7), (1, 1, 1, 11)),
+    Case("1x1, two pixels", lambda n: n.conv2d(5), (1, 1, 2, 6)),
+    Case("1x1, three pixels", lambda n: n.conv2d(2), (1, 3, 1, 7)),
+    Case("1x1, large weights far apart", lambda n: n.conv2d(3, weights=_far_apart(3, 700)), (1, 1, 6, 700)),
     Case("1x1, more channels out", lambda n: n.conv2d(16), (1, 5, 5, 4)),
     Case("1x1, one vector of channels", lambda n: n.conv2d(5), (1, 4, 4, 16)),
     Case("1x1, one channel more than a vector", lambda n: n.conv2d(3), (1, 1, 17, 17)),

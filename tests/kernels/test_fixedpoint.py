@@ -18,6 +18,7 @@ from toolchain.graph.requantisation import Requantisation
 WRAPPERS = """
 #include "sb_dsp.h"
 #include "sb_mve.h"
+#include "sb_scalar.h"
 #define EACH(name, expression) \\
   void name(const int32_t *x, const int32_t *a, const int32_t *b, int32_t *y, int64_t n); \\
   void name(const int32_t *x, const int32_t *a, const int32_t *b, int32_t *y, int64_t n) \\
@@ -27,6 +28,7 @@ EACH(high_product, sb_high_product(x[i], a[i]))
 EACH(shift_right, sb_rounding_shift_right(x[i], b[i]))
 EACH(output_dsp, sb_output_dsp(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
 EACH(output_doubled, sb_output_doubled(x[i], a[i], b[i], 2 * (x[i] & 127) + 1))
+EACH(output_scalar, sb_output_scalar(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
 EACH(smmlar, sb_smmlar(x[i], a[i], b[i]))
 EACH(requantised, sb_requantised(sb_four(x[i], 0, 0, 0), a[i], b[i], x[i] & 127).lane[0])
 EACH(smlad, sb_smlad((uint32_t)x[i], (uint32_t)a[i], b[i]))
@@ -101,13 +103,14 @@ def test_ties_of_the_shift_go_away_from_zero(c: Callable[[str], Function]) -> No
     assert c("shift_right")(x, x, bits).tolist() == [1, -1, 2, -2, 3, -3, 2, -2, 1, -1]
 
 
-def test_six_instructions_give_the_same_output_byte(c: Callable[[str], Function]) -> None:
-    """sb_output_dsp within its terms: 2 * |sum| below 2^31, shift to the right by 1 to 31."""
+@pytest.mark.parametrize(("name", "bits"), [("output_dsp", 30), ("output_scalar", 29)])
+def test_few_instructions_give_the_same_output_byte(c: Callable[[str], Function], name: str, bits: int) -> None:
+    """sb_output_dsp and sb_output_scalar within their terms: |sum| below 2^bits, shift to the right by 1 to 31."""
     rng = np.random.default_rng(3)
-    x = np.clip(_int32(rng), -(1 << 30) + 1, (1 << 30) - 1)
+    x = np.clip(_int32(rng), -(1 << bits) + 1, (1 << bits) - 1)
     multiplier, shift = _multipliers(rng), rng.integers(-31, 0, N)
     expected = np.clip(multiply_rounding_twice(x, multiplier, shift) + (x & 127), -128, 127)
-    assert np.array_equal(c("output_dsp")(x, multiplier, shift), expected)
+    assert np.array_equal(c(name)(x, multiplier, shift), expected)
 
 
 def _doubled(multiplier: np.ndarray) -> np.ndarray:

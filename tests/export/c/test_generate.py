@@ -113,10 +113,11 @@ def test_only_the_kernels_that_are_called_come_along() -> None:
     model = c_sources(_small().graph(), M0)
     assert model.kernels == (
         "sb_average_pool2d_s8.c",
-        "sb_conv2d_1x1_s8.c",
-        "sb_conv2d_s8.c",
-        "sb_copy_window_s8.c",
+        "sb_clamp_s8.c",
+        "sb_conv2d_1x1_s8_scalar.c",
+        "sb_conv2d_s8_scalar.c",
         "sb_depthwise_conv2d_s8.c",
+        "sb_four_pixels_s8_scalar.c",
         "sb_fully_connected_s8.c",
         "sb_softmax_s8.c",
     )

@@ -71,7 +71,7 @@ def is_pointwise(op: Conv2D, kernel: Tensor) -> bool:
     return kernel.shape[1:3] == (1, 1) and op.stride == Pair() and op.padding == Padding()
 
 
-def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
+def refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding; at most 131,071 products an output; any core."""
     if not is_pointwise(op, graph.tensor(op.weights)):
         return "not 1x1 with stride 1 and no padding"
@@ -85,7 +85,7 @@ def _refuses_conv2d_dsp(graph: Graph, op: Windowed, core: Core) -> str | None:
 
 def _refuses_pointwise_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding; DSP instructions; every channel's factor below 1/2 and its sums below 2^30."""
-    return _refuses_pointwise(graph, op, core) or _refuses_conv2d_dsp(graph, op, core)
+    return refuses_pointwise(graph, op, core) or _refuses_conv2d_dsp(graph, op, core)
 
 
 def _refuses_depthwise_dsp(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
@@ -216,15 +216,15 @@ def conv_code(
 
 
 def windowed_code(
-    function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
+    function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str, *, words: bool = False
 ) -> Callable[[Graph, Windowed], LayerCode]:
-    """One call of `function`, the weights in that order; `layout` says it in a comment."""
+    """One call of `function`, the weights in that order, loaded by `words` or bytes; `layout` is for a comment."""
 
     def code(graph: Graph, op: Windowed) -> LayerCode:
         weights = graph.tensor(op.weights)
         comment = f"{list(weights.shape)} as {layout}; {scales_text(weights)}"
         ordered = order(weight_rows(graph, op))
-        values = Array("weights", "int8_t", ordered, comment, words=order is interleaved_pairs)
+        values = Array("weights", "int8_t", ordered, comment, words=words)
         return conv_code(graph, op, function, (values, *tables(graph, op, conv_requantisation(graph, op))))
 
     return code
@@ -244,7 +244,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=_refuses_pointwise_dsp,
-        code=windowed_code("sb_conv2d_1x1_s8_dsp", interleaved_pairs, _PAIRS),
+        code=windowed_code("sb_conv2d_1x1_s8_dsp", interleaved_pairs, _PAIRS, words=True),
         scratch_bytes=_pointwise_dsp_scratch,
         overwrites=pointwise_overwrites,
         helpers=_DSP_CONV_HELPERS,
@@ -254,7 +254,7 @@ KERNELS = (
         Conv2D,
         "twice",
         refuses=_refuses_conv2d_dsp,
-        code=windowed_code("sb_conv2d_s8_dsp", interleaved_pairs, _PAIRS),
+        code=windowed_code("sb_conv2d_s8_dsp", interleaved_pairs, _PAIRS, words=True),
         scratch_bytes=_conv2d_dsp_scratch,
         helpers=(*_DSP_CONV_HELPERS, "sb_copy_window_s8.c"),
     ),
@@ -262,7 +262,7 @@ KERNELS = (
         "sb_conv2d_1x1_s8",
         Conv2D,
         "twice",
-        refuses=_refuses_pointwise,
+        refuses=refuses_pointwise,
         code=windowed_code("sb_conv2d_1x1_s8", as_they_are, "they are"),
         scratch_bytes=_conv2d_scratch,
         overwrites=pointwise_overwrites,

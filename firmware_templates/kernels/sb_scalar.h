@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two products in one multiplication, for cores without SIMD instructions. What the `_scalar` kernels share.
+ *
+ * A "pair" is a word that holds two activations, and one product of it with a weight holds two products:
+ *
+ *     pair = first + second * 2^16              pair * w = first * w + second * w * 2^16
+ *
+ * Products are added up in a word of their own, a "chunk", as long as the low sum stays within int16, that is, as long
+ * as the weights' magnitudes sum up to 255 or less: the generator sees to that. A chunk starts at SB_CHUNK, so
+ * that the low sum is not negative and never borrows from the high one. Its two sums then go to an int32 each:
+ *
+ *     high += chunk >> 16                       sum of second * w
+ *     all  += chunk                             modulo 2^32; (all - high * 2^16) is the sum of first * w + SB_CHUNK
+ */
+#ifndef SB_SCALAR_H
+#define SB_SCALAR_H
+
+#include <stdint.h>
+
+#include "sb_fixedpoint.h"
+#include "sb_kernels.h"
+
+#if defined(__GNUC__)
+#define SB_INLINE static inline __attribute__((always_inline))
+#else
+#define SB_INLINE static inline
+#endif
+
+#define SB_CHUNK 0x8000u
+
+SB_INLINE uint32_t sb_join(int32_t first, int32_t second)
+{
+  return (uint32_t)first + ((uint32_t)second << 16);
+}
+
+/* The sums of one pair of pixels, see above. */
+typedef struct {
+  uint32_t all;
+  int32_t high;
+} sb_joint_sums;
+
+/* Sums of `chunks` chunks to come, and `start` in either. */
+SB_INLINE sb_joint_sums sb_joint_start(int32_t start, int32_t chunks)
+{
+  return (sb_joint_sums){sb_join(start, start) - SB_CHUNK * (uint32_t)chunks, start};
+}
+
+SB_INLINE void sb_add_chunk(sb_joint_sums *sums, uint32_t chunk)
+{
+  sums->all += chunk;
+  sums->high += (int32_t)chunk >> 16;
+}
+
+/* The same for a chunk of one product, which did not start at SB_CHUNK. */
+SB_INLINE void sb_add_product(sb_joint_sums *sums, uint32_t product)
+{
+  sums->all += product;
+  sums->high += (int32_t)(product + SB_CHUNK) >> 16;
+}
+
+SB_INLINE int32_t sb_first(sb_joint_sums sums)
+{
+  return (int32_t)(sums.all - ((uint32_t)sums.high << 16));
+}
+
+SB_INLINE int32_t sb_second(sb_joint_sums sums)
+{
+  return sums.high;
+}
+
+/*
+ * Adds the products of a quad: four weights with four times two pairs, one chunk each. Gives the address of the next
+ * quad's pairs. GCC finds neither LDRD nor room for thirteen values in registers by itself, so these are written out.
+ */
+#if defined(__OPTIMIZE__) && defined(__GNUC__) && defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 2
+
+/* Armv7-M and Armv8-M Main: 20 instructions. */
+SB_INLINE const uint32_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
+                                      const int8_t **weights)
+{
+  const int8_t *from = *weights;
+  uint32_t pq_chunk, rs_chunk, p, r, w;
+  __asm__ volatile("ldrd %[p], %[r], [%[pairs]], #8\n\t"
+                   "ldrsb %[w], [%[from]], #1\n\t"
+                   "mla %[pq], %[p], %[w], %[start]\n\t"
+                   "mla %[rs], %[r], %[w], %[start]\n\t"
+                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
+                   "ldrsb %[w], [%[from]], #1\n\t"
+                   "mla %[pq], %[p], %[w], %[pq]\n\t"
+                   "mla %[rs], %[r], %[w], %[rs]\n\t"
+                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
+                   "ldrsb %[w], [%[from]], #1\n\t"
+                   "mla %[pq], %[p], %[w], %[pq]\n\t"
+                   "mla %[rs], %[r], %[w], %[rs]\n\t"
+                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
+                   "ldrsb %[w], [%[from]], #1\n\t"
+                   "mla %[pq], %[p], %[w], %[pq]\n\t"
+                   "mla %[rs], %[r], %[w], %[rs]\n\t"
+                   "add %[pq_all], %[pq_all], %[pq]\n\t"
+                   "add %[pq_high], %[pq_high], %[pq], asr #16\n\t"
+                   "add %[rs_all], %[rs_all], %[rs]\n\t"
+                   "add %[rs_high], %[rs_high], %[rs], asr #16"
+                   : [pairs] "+r"(pairs), [from] "+r"(from), [pq_all] "+r"(pq->all), [pq_high] "+r"(pq->high),
+                     [rs_all] "+r"(rs->all), [rs_high] "+r"(rs->high), [pq] "=&r"(pq_chunk), [rs] "=&r"(rs_chunk),
+                     [p] "=&r"(p), [r] "=&r"(r), [w] "=&r"(w)
+                   : [start] "r"(SB_CHUNK)
+                   : "memory");
+  *weights = from;
+  return pairs;
+}
+
+#else
+
+SB_INLINE const uint32_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
+                                      const int8_t **weights)
+{
+  uint32_t pq_chunk = SB_CHUNK, rs_chunk = SB_CHUNK;
+  for (int32_t i = 0; i < 4; i++) {
+    const uint32_t w = (uint32_t)(int32_t)*(*weights)++;
+    pq_chunk += pairs[0] * w;
+    rs_chunk += pairs[1] * w;
+    pairs += 2;
+  }
+  sb_add_chunk(pq, pq_chunk);
+  sb_add_chunk(rs, rs_chunk);
+  return pairs;
+}
+
+#endif
+
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+
+SB_INLINE int32_t sb_saturate_half(int32_t x)
+{
+  __asm__("ssat %0, #8, %1, asr #1" : "=r"(x) : "r"(x));
+  return x;
+}
+
+#else
+
+/* x / 2, rounded downwards, within int8. */
+SB_INLINE int32_t sb_saturate_half(int32_t x)
+{
+  return sb_clamp(x >> 1, INT8_MIN, INT8_MAX);
+}
+
+#endif
+
+/*
+ * sb_scale, the zero point and saturation to int8; exact where 2^29 > |sum| and the shift is to the right by at least
+ * one, which the generator proves for every channel before it chooses a `_scalar` kernel.
+ * right: the shift less one, >= 0. twice: 2 * output zero point + 1. The algebra is that of sb_output_dsp in sb_dsp.h.
+ */
+SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
+{
+  const int64_t product = (int64_t)sb_wrapping_shift_left(sum, 1) * multiplier;
+  int32_t x = (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+  x += x >> 31;
+  return (int8_t)sb_saturate_half((x >> right) + twice);
+}
+
+#endif /* SB_SCALAR_H */

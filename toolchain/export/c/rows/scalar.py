@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `_scalar` kernels, for cores without SIMD: two products in one multiplication, see sb_scalar.h.
+
+They ask for sums of products that stay within 16 bits for a few products at least. Weights that are too large for
+that are cut here; what was cut off is a list that the kernel adds afterwards.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.core import Core
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.layout import Rows, shift_table, sum_bounds
+from toolchain.export.c.rows.convolutions import (
+    Weighted,
+    Windowed,
+    bias_of,
+    pointwise_overwrites,
+    refuses_pointwise,
+    weight_rows,
+    windowed_code,
+)
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Conv2D
+from toolchain.graph.requantisation import Requantisation, conv_requantisation
+
+# Times 128, the magnitude of an activation, it stays below 2^15.
+_CHUNK = 255
+_SKIP = 255
+
+
+def refuses_scalar(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
+    """What every `_scalar` kernel asks for: see sb_output_scalar in sb_scalar.h."""
+    if core.dsp:
+        return f"{core.name} has DSP instructions"
+    if bool((shift_table(requantisation) > -1).any()):
+        return "a channel's scale is at least half the output's: its sum is not shifted right"
+    if int(sum_bounds(weight_rows(graph, op), bias_of(graph, op)).max()) >= 1 << 29:
+        return "a channel's sum can reach 2^29"
+    return None
+
+
+def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
+    """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
+    return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+
+
+def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """1x1, stride 1, no padding; no DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
+    return refuses_pointwise(graph, op, core) or _refuses_conv2d(graph, op, core)
+
+
+def cut_quads(rows: Rows) -> NDArray[np.int8]:
+    """For sb_four_pixels_s8_scalar: all rows, K filled up to a multiple of four with zeros, no four of them summing up
+    to more than 255 in magnitude; then for each row pairs (values to skip, rest of the next), the last (0, 0).
+
+    >>> cut_quads(np.array([[100, -100, 50, 9, 1], [1, 2, 3, 4, 5]], np.int8)).tolist()
+    [96, -100, 50, 9, 1, 0, 0, 0, 1, 2, 3, 4, 5, 0, 0, 0, 0, 4, 0, 0, 0, 0]
+    """
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    rest: list[int] = []
+    for row in padded:
+        behind = 0  # of the value that was cut last
+        for place, cut in _cuts(row):
+            row[place] -= cut
+            while place - behind > _SKIP:
+                rest += [_SKIP, 0]
+                behind += _SKIP
+            rest += [place - behind, cut]
+            behind = place
+        rest += [0, 0]
+    return np.concatenate([padded.ravel(), np.array(rest, np.int64).astype(np.int8)])
+
+
+def _cuts(row: NDArray[np.int8]) -> list[tuple[int, int]]:
+    """What to take off a row: (place, how much) in the order of places."""
+    cuts = {}
+    for start in range(0, len(row), 4):
+        quad = row[start : start + 4].astype(int)
+        while (above := int(np.abs(quad).sum()) - _CHUNK) > 0:
+            largest = int(np.abs(quad).argmax())
+            cuts[start + largest] = int(np.sign(quad[largest])) * min(above, abs(int(quad[largest])))
+            quad[largest] -= cuts[start + largest]
+    return sorted(cuts.items())
+
+
+def _patches_bytes(graph: Graph, op: Conv2D) -> int:
+    """Four pixels as pairs, filled up to a multiple of four."""
+    return 32 * -(-int(weight_rows(graph, op).shape[1]) // 4)
+
+
+def _windows_bytes(graph: Graph, op: Conv2D) -> int:
+    """Four windows as pairs, filled up to a multiple of four, and two runs of taps for the border."""
+    _, _, kernel_w, depth = graph.tensor(op.weights).shape
+    return _patches_bytes(graph, op) + 2 * (kernel_w if op.dilation.w == 1 else 1) * depth
+
+
+_QUADS = "fours within 255 and what is above"
+_CONV_HELPERS = ("sb_four_pixels_s8_scalar.c", "sb_clamp_s8.c")
+
+KERNELS = (
+    Kernel(
+        "sb_conv2d_1x1_s8_scalar",
+        Conv2D,
+        "twice",
+        refuses=_refuses_pointwise,
+        code=windowed_code("sb_conv2d_1x1_s8_scalar", cut_quads, _QUADS, words=True),
+        scratch_bytes=_patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=_CONV_HELPERS,
+    ),
+    Kernel(
+        "sb_conv2d_s8_scalar",
+        Conv2D,
+        "twice",
+        refuses=_refuses_conv2d,
+        code=windowed_code("sb_conv2d_s8_scalar", cut_quads, _QUADS, words=True),
+        scratch_bytes=_windows_bytes,
+        helpers=_CONV_HELPERS,
+    ),
+)
