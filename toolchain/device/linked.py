@@ -169,6 +169,8 @@ def _load_address(elf: ELFFile, section: object) -> int:
 
 # ` .text.crc32_of   0x08000040   0x38 build/firmware/app/crc.c.o`; a long name has a line of its own before the rest.
 _PIECE = re.compile(r"^ (\.\S+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S.*)$", re.MULTILINE)
+# ` *fill*   0x08000070   0x4`: up to the alignment that the next piece asks for.
+_FILL = re.compile(r"^ \*fill\*\s+0x[0-9a-f]+\s+0x([0-9a-f]+)", re.MULTILINE)
 _OUTPUT = re.compile(r"^(\.\S+)\s+0x[0-9a-f]+\s+0x[0-9a-f]+", re.MULTILINE)
 
 
@@ -179,12 +181,15 @@ def _contributions(text: str) -> tuple[Contribution, ...]:
         raise ELFError("the linker's map has no memory map")
     joined = re.sub(r"^( ?\.\S+)\n +0x", r"\1 0x", placed, flags=re.MULTILINE)
     sums: dict[str, list[int]] = {}
-    output = ""
+    output, filled = "", 0
     for line in joined.splitlines():
         if begun := _OUTPUT.match(line):
-            output = begun[1]
+            output, filled = begun[1], 0
+        elif fill := _FILL.match(line):
+            filled += int(fill[1], 16)
         elif (piece := _PIECE.match(line)) and (column := _column(output)) is not None:
-            sums.setdefault(_part_of(piece[4]), [0, 0, 0])[column] += int(piece[3], 16)
+            sums.setdefault(_part_of(piece[4]), [0, 0, 0])[column] += filled + int(piece[3], 16)
+            filled = 0
     return tuple(Contribution(part, *sums[part]) for part in sorted(sums, key=lambda part: (part == "library", part)))
 
 
