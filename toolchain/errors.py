@@ -33,3 +33,7 @@ class BudgetError(SubbyteError):
     """A budget file that cannot be read, or a model over its budget."""
 
     exit_code = 1
+
+
+class BenchError(SubbyteError):
+    """A file of peers' figures, or the record of an earlier benchmark."""

@@ -12,6 +12,7 @@ class How(StrEnum):
     LINKED = "linked"  # read from the sections and symbols of a linked ELF
     EMULATED = "emulated"  # counted or observed in an emulator
     MEASURED = "measured"  # observed on a real board, or on this host where the name says so
+    PUBLISHED = "published"  # what others report of theirs, by their own means
 
 
 @dataclass(frozen=True)

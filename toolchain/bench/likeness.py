@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Are kernels as fast on generated networks as on published ones? Like is compared with like.
+
+A layer's time has a part for each product and a part for each output (requantisation, loops, the sum's start), so
+instructions per MAC fall as sums get longer, in every kernel. A layer of 27 products is therefore held against what
+the published networks' layers of the same kind take *at 27 products*:
+
+    instructions
+     per output   |                        o  published, 64 products
+                  |               x   .
+                  |          .               x  generated, 45 products: 6 % above the line between its neighbours
+                  |     o  published, 32
+                  +---------------------------- products of one output (length)
+
+Rule, on each core:
+
+1. Layers of the published networks (named files and built-in architectures) of one kind and length are one point:
+   their instructions over their outputs. Between points the line is straight; it is not continued, but a length at
+   most a quarter outside counts as the nearest point's, at that point's instructions per MAC.
+2. Only layers with at least MIN_MACS products count, fully connected ones MIN_DENSE_MACS: below, what a call costs is
+   most of it.
+3. A generated network's layers of one kind pass if together they take at most TOLERANCE more instructions than rule 1
+   gives. The worst single layer is shown beside it. A layer whose length no published layer is near has no like.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from toolchain.bench.kinds import LayerKind, LayerWork
+from toolchain.bench.result import Bench, LayerCost, Origin
+
+MIN_MACS = 20_000
+MIN_DENSE_MACS = 400
+TOLERANCE = 0.25
+_REACH = 1.25
+
+_PUBLISHED = (Origin.NAMED, Origin.BUILT_IN)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Layers of one kind of one generated network on one core.
+
+    expected: what published layers of the same lengths take. worst: largest ratio of one layer, `worst_layer` its name.
+    unlike: layers without a like, left out of all sums.
+    """
+
+    core: str
+    network: str
+    kind: LayerKind
+    layers: int
+    macs: int
+    instructions: int
+    expected: float
+    worst: float
+    worst_layer: str
+    unlike: int
+
+    @property
+    def ratio(self) -> float:
+        """Instructions over expected ones; 0 where no layer has a like."""
+        return self.instructions / self.expected if self.expected else 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the kernels are as fast here as on the published networks."""
+        return self.ratio <= 1 + TOLERANCE
+
+
+def likenesses(bench: Bench) -> tuple[Likeness, ...]:
+    """Every generated network of `bench`, by core, network and kind."""
+    found = []
+    for core in bench.cores:
+        here = [result for result in bench.results if result.core == core]
+        lines = _lines(layer for result in here if result.origin in _PUBLISHED for layer in result.layers)
+        for result in here:
+            if result.origin is not Origin.GENERATED:
+                continue
+            for kind in LayerKind:
+                layers = [(layer, layer.work) for layer in result.layers if layer.work and layer.work.kind is kind]
+                held = [(layer, work) for layer, work in layers if _counts(work)]
+                if held:
+                    found.append(_likeness(core, result.network, kind, held, lines.get(kind, {})))
+    return tuple(found)
+
+
+def _counts(work: LayerWork) -> bool:
+    return work.macs >= (MIN_DENSE_MACS if work.kind is LayerKind.FULLY_CONNECTED else MIN_MACS)
+
+
+def _lines(layers: Iterable[LayerCost]) -> dict[LayerKind, dict[int, float]]:
+    """Kind -> length -> instructions per output of the published layers, lengths ascending."""
+    sums: dict[tuple[LayerKind, int], list[int]] = {}
+    for layer in layers:
+        if layer.work is not None and _counts(layer.work):
+            total = sums.setdefault((layer.work.kind, layer.work.length), [0, 0])
+            total[0] += layer.instructions
+            total[1] += layer.work.outputs
+    lines: dict[LayerKind, dict[int, float]] = {}
+    for (kind, length), (instructions, outputs) in sorted(sums.items(), key=lambda item: item[0][1]):
+        lines.setdefault(kind, {})[length] = instructions / outputs
+    return lines
+
+
+def per_output(line: dict[int, float], length: int) -> float | None:
+    """Instructions that published layers take for one output of `length` products; None where none is near.
+
+    >>> per_output({32: 54.0, 64: 86.0}, 48), per_output({32: 54.0, 64: 86.0}, 72), per_output({32: 54.0}, 64)
+    (70.0, 96.75, None)
+    """
+    if not line:
+        return None
+    lengths = sorted(line)
+    nearest = min(max(length, lengths[0]), lengths[-1])
+    if nearest != length:
+        far = max(nearest, length) > _REACH * min(nearest, length)
+        return None if far else line[nearest] * length / nearest
+    below = max(known for known in lengths if known <= length)
+    above = min(known for known in lengths if known >= length)
+    if below == above:
+        return line[below]
+    return line[below] + (line[above] - line[below]) * (length - below) / (above - below)
+
+
+def _likeness(
+    core: str,
+    network: str,
+    kind: LayerKind,
+    layers: list[tuple[LayerCost, LayerWork]],
+    line: dict[int, float],
+) -> Likeness:
+    macs = instructions = unlike = 0
+    expected = worst = 0.0
+    worst_layer = ""
+    for layer, work in layers:
+        one = per_output(line, work.length)
+        if one is None:
+            unlike += 1
+            continue
+        macs += work.macs
+        instructions += layer.instructions
+        expected += one * work.outputs
+        ratio = layer.instructions / (one * work.outputs)
+        if ratio > worst:
+            worst, worst_layer = ratio, layer.name
+    held = len(layers) - unlike
+    return Likeness(core, network, kind, held, macs, instructions, expected, worst, worst_layer, unlike)
