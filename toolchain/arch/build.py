@@ -101,14 +101,11 @@ class Builder:
         """Global average pooling and the dense layer that gives one logit a class."""
         pooled = MapShape(1, 1, self.shape.c)
         self._append(GlobalAveragePool(name="pool", input=self.last, input_shape=self.shape, output_shape=pooled))
-        self._append(
-            Dense(
-                name="classifier",
-                input=self.last,
-                input_shape=pooled,
-                output_shape=MapShape(1, 1, classes),
-            )
-        )
+        self.dense("classifier", classes)
+
+    def dense(self, name: str, outputs: int) -> None:
+        """Dense layer with bias over a 1x1 map."""
+        self._append(Dense(name=name, input=self.last, input_shape=self.shape, output_shape=MapShape(1, 1, outputs)))
 
 
 def separable(build: Builder, name: str, channels: int, kernel: Pair, stride: Pair, activation: Activation) -> None:
