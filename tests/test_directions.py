@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "device": frozenset({"boards", "export", "graph"}),
     "budget": frozenset({"boards", "device", "export", "graph"}),
     "verify": frozenset({"boards", "data", "device", "export", "frontend", "graph"}),
-    "report": frozenset({"budget", "device", "export", "graph", "verify"}),
+    "bench": frozenset({"arch", "boards", "device", "export", "graph", "verify"}),
+    "report": frozenset({"bench", "budget", "device", "export", "graph", "verify"}),
 }
 # The command line imports what it likes, and nothing imports it.
 COMMAND_LINE = "cli"

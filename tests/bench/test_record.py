@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.results import two_networks
-from toolchain.bench.record import bench_text, compare, load_bench
+from toolchain.bench.record import LAYER_COLUMNS, bench_text, compare, load_bench
 from toolchain.bench.result import Bench
 from toolchain.errors import BenchError
 
@@ -30,8 +30,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_a_layer_is_a_line() -> None:
     lines = bench_text(two_networks()).splitlines()
-    assert sum('"name": "between"' in line and '"cycles": ' in line for line in lines) == 2
-    json.loads("\n".join(lines))
+    assert sum('["between", "sb_between", "1x1", 48, 1000, 70000, 105000]' in line for line in lines) == 2
+    assert tuple(json.loads("\n".join(lines))["layer_columns"]) == LAYER_COLUMNS
 
 
 def test_every_figure_is_compared() -> None:
@@ -81,6 +81,7 @@ def test_other_tools_are_said_and_not_compared() -> None:
         ("{}", "made_by: .*required"),
         (bench_text(two_networks()).replace('"format": 1', '"format": 2'), "format 2, this version reads 1"),
         (bench_text(two_networks()).replace('"arena": 9000', '"arena": "9 kB"', 1), r"bench\.results\.0\.arena: "),
+        (bench_text(two_networks()).replace("48, 1000, 70000", "48, 1000"), r"results\.1\.layers\.0: "),
         (bench_text(two_networks()).replace('"options"', '"option"'), r"bench\.options?: "),
     ],
 )

@@ -8,18 +8,18 @@ from toolchain.graph.cost import macs
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
 
-# A picture's colours. A convolution that reads so few channels spends its time otherwise than one that reads many.
+# A picture's colours at most: a convolution that reads so few channels spends its time otherwise (LayerKind.FIRST).
 _FEW_CHANNELS = 3
 
 
 class LayerKind(StrEnum):
-    """The kinds of layers that multiply."""
+    """The kinds of layers that multiply. FIRST: a convolution of one to three channels; WINDOW: of more, not 1x1."""
 
-    FIRST = "first convolution, 1 to 3 channels in"
-    POINTWISE = "1x1 convolution"
-    WINDOW = "k x k convolution"
-    DEPTHWISE = "depthwise, stride 1"
-    DEPTHWISE_STRIDED = "depthwise, stride 2 or more"
+    FIRST = "first"
+    POINTWISE = "1x1"
+    WINDOW = "k x k"
+    DEPTHWISE = "depthwise"
+    DEPTHWISE_STRIDED = "depthwise, strided"
     FULLY_CONNECTED = "fully connected"
 
 

@@ -20,6 +20,9 @@ from toolchain.graph.model import load_model
 from toolchain.graph.names import identifier
 from toolchain.graph.ops import Pair
 
+# Cores on which the peers' study measured single layers.
+LAYER_CORES = ("cortex-m4", "cortex-m55")
+
 # Of the 39 built-in ones: Hello Edge's three, and two of Peter et al. (windows up to 7x7).
 BUILT_IN = ("ds_cnn_s", "ds_cnn_m", "ds_cnn_l", "pless_sweep_4", "pless_sweep_5")
 

@@ -16,6 +16,9 @@ from toolchain.bench.result import Bench, LayerCost, Result
 from toolchain.errors import BenchError
 
 _FORMAT = 1
+# A layer's list, in this order; kind, length and outputs are null where it does not multiply.
+LAYER_COLUMNS = ("name", "kernel", "kind", "length", "outputs", "instructions", "cycles")
+_PLACE = "a layer"
 
 
 @dataclass(frozen=True)
@@ -54,31 +57,35 @@ class _File:
 
     made_by: str
     format: int
+    layer_columns: tuple[str, ...]
     bench: Bench
 
 
 def bench_json(bench: Bench) -> dict[str, Any]:
-    """Plain values; no date and no host."""
-    return {"made_by": "subbyte bench", "format": _FORMAT, "bench": asdict(bench)}
+    """Plain values; no date and no host. A layer is a list of what LAYER_COLUMNS names."""
+    values = asdict(bench)
+    for result, plain in zip(bench.results, values["results"], strict=True):
+        plain["layers"] = [_layer_row(layer) for layer in result.layers]
+    return {"made_by": "subbyte bench", "format": _FORMAT, "layer_columns": list(LAYER_COLUMNS), "bench": values}
+
+
+def _layer_row(layer: LayerCost) -> list[Any]:
+    work = layer.work
+    shape = [None, None, None] if work is None else [work.kind.value, work.length, work.outputs]
+    return [layer.name, layer.kernel, *shape, layer.instructions, layer.cycles]
 
 
 def bench_text(bench: Bench) -> str:
     """The same as a file's text: a layer a line, so that a change shows as the lines it touches."""
-    text = json.dumps(bench_json(bench), indent=1, ensure_ascii=False)
-    lines: list[str] = []
-    collected: list[str] | None = None
-    depth = " " * 5  # of a layer within file, bench, results, result, layers
-    for line in text.split("\n"):
-        if line == f"{depth}{{":
-            collected = []
-        if collected is None:
-            lines.append(line)
-            continue
-        collected.append(line.strip())
-        if line.startswith(f"{depth}}}"):
-            lines.append(depth + " ".join(collected))
-            collected = None
-    return "\n".join(lines) + "\n"
+    values = bench_json(bench)
+    rows: list[str] = []
+    for result in values["bench"]["results"]:
+        rows += [json.dumps(row, ensure_ascii=False) for row in result["layers"]]
+        result["layers"] = [_PLACE] * len(result["layers"])
+    placed = iter(rows)
+    lines = json.dumps(values, indent=1, ensure_ascii=False).split("\n")
+    place = json.dumps(_PLACE)
+    return "\n".join(line.replace(place, next(placed)) if place in line else line for line in lines) + "\n"
 
 
 def load_bench(path: Path) -> Bench:
@@ -88,7 +95,7 @@ def load_bench(path: Path) -> Bench:
     except OSError as error:
         raise BenchError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:
-        file = TypeAdapter(_File).validate_json(text)
+        file = TypeAdapter(_File).validate_json(_with_layers(text))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"
@@ -96,6 +103,25 @@ def load_bench(path: Path) -> Bench:
     if file.format != _FORMAT:
         raise BenchError(f"{path}: is of format {file.format}, this version reads {_FORMAT}: run the benchmark anew")
     return file.bench
+
+
+def _with_layers(text: bytes) -> bytes:
+    """The file's text with each layer's list as what LayerCost is made of; as it is where it is no such file."""
+    try:
+        values = json.loads(text)
+        for result in values["bench"]["results"]:
+            result["layers"] = [_layer_fields(row) for row in result["layers"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return text
+    return json.dumps(values).encode()
+
+
+def _layer_fields(row: Any) -> Any:
+    if not isinstance(row, list) or len(row) != len(LAYER_COLUMNS):
+        return row
+    named = dict(zip(LAYER_COLUMNS, row, strict=True))
+    work = {name: named.pop(name) for name in ("kind", "length", "outputs")}
+    return named | {"work": None if work["kind"] is None else work}
 
 
 def compare(recorded: Bench, now: Bench) -> Comparison:

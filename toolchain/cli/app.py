@@ -24,6 +24,7 @@ VERBS = {
     "pack": ("toolchain.cli.pack", "Write a firmware project that builds by itself."),
     "report": ("toolchain.cli.report", "Size and cost, layer by layer, before flashing."),
     "profile": ("toolchain.cli.profile", "Instructions, cycles and stack of one inference, counted."),
+    "bench": ("toolchain.cli.bench", "Our engine and its peers on benchmark networks, core by core."),
     "check": ("toolchain.cli.check", "Hold a model against its budget: exit 1 if it is over."),
     "eval": ("toolchain.cli.evaluate", "Accuracy on a corpus, on the host or on an emulated board."),
     "flash": ("toolchain.cli.flash", "Check, build, program or emulate, and self-test."),

@@ -40,6 +40,14 @@ def emulator_version() -> str:
     return f"qemu {numbers[0]}, gcc {numbers[1]}"
 
 
+@cache
+def library_version() -> str:
+    """Version of the C library that firmware is linked with, such as `newlib 3.3.0`. Raises ToolError without GCC."""
+    macros = run_tool((COMPILER, "-dM", "-E", "-include", "newlib.h", "-x", "c", "/dev/null"), timeout_s=60).output
+    found = re.search(r'_NEWLIB_VERSION "([^"]*)"', macros)
+    return f"newlib {found[1]}" if found else "unknown C library"
+
+
 class EmulatedModel:
     """One network on one emulated board. Not for several threads at once."""
 

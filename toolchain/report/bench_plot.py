@@ -18,20 +18,20 @@ from toolchain.bench.peers import Metric, Peers
 from toolchain.bench.result import Bench
 from toolchain.report.bench_tables import CORE_TITLES, MEMORY_CORE, SMALLEST, STUDY, core_title
 
-_WIDTH, _COLUMN, _GAP = 920, 430, 60
-_LABEL, _BAR, _ROW, _HEAD = 62, 262, 44, 58
+_WIDTH, _COLUMN = 920, 460
+_LABEL, _BAR, _SHARE, _ROW, _HEAD = 62, 210, 400, 44, 58
 
 _STYLE = """
   svg { color-scheme: light dark; }
   text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; font-variant-numeric: tabular-nums; }
   .paper { fill: #ffffff; } .rule { stroke: #d9dfe7; }
   .title { fill: #1c2430; font-weight: 600; font-size: 15px; } .sub { fill: #5d6b7c; font-size: 12px; }
-  .name, .share { fill: #1c2430; font-weight: 600; } .share { font-size: 15px; }
+  .name, .share { fill: #1c2430; font-weight: 600; } .share { font-size: 15px; } .over { fill: #b3261e; }
   .ours { fill: #1f7a5c; } .theirs { fill: #b9c2cd; } .value { fill: #5d6b7c; font-size: 12px; }
   @media (prefers-color-scheme: dark) {
     .paper { fill: #12171e; } .rule { stroke: #2e3947; }
     .title, .name, .share { fill: #e4e9f0; } .sub, .value { fill: #98a5b5; }
-    .ours { fill: #4fc79b; } .theirs { fill: #4a5665; }
+    .over { fill: #ff8f87; } .ours { fill: #4fc79b; } .theirs { fill: #4a5665; }
   }
 """
 
@@ -77,7 +77,7 @@ def bench_svg(bench: Bench, peers: Peers) -> str:
     y = 70
     for index, row in enumerate(rows):
         parts += _drawn(left[index], 30, y)
-        parts += _drawn(right[index], 30 + _COLUMN + _GAP // 2, y)
+        parts += _drawn(right[index], 30 + _COLUMN, y)
         y += row
     parts.append(
         f'<text class="sub" x="30" y="{height - 18}">Each pair has its own scale. Instructions counted in QEMU; sizes '
@@ -109,7 +109,7 @@ def _speed_panel(bench: Bench, peers: Peers, network: str) -> _Panel:
 
 
 def _memory_panel(bench: Bench, peers: Peers, network: str) -> _Panel:
-    """Flash against the peer's smallest build; RAM with what the study knows of the peer's."""
+    """Flash against the peer's smallest build, RAM with what the study knows of the peer's, cycles by one table."""
     result = bench.find(network, MEMORY_CORE)
     runtime = peers.value(network, SMALLEST, MEMORY_CORE, Metric.RUNTIME_FLASH)
     model = peers.value(network, STUDY, MEMORY_CORE, Metric.MODEL_FILE)
@@ -121,12 +121,15 @@ def _memory_panel(bench: Bench, peers: Peers, network: str) -> _Panel:
         # The study gives the peer's stack for one network; where it does not, ours is left out too.
         ours = result.ram if ram[2] is not None else result.ram - result.stack
         pairs.append(_Pair("RAM", ours, sum(part for part in ram if part is not None), "kB"))
-    return _Panel("", f"flash (TFLM -Os) and RAM on the {core_title(MEMORY_CORE)}", tuple(pairs))
+    cycles = peers.value(network, STUDY, MEMORY_CORE, Metric.CYCLES)
+    if result is not None and cycles is not None:
+        pairs.append(_Pair("cycles", result.cycles, cycles, "M"))
+    return _Panel("", f"on the {core_title(MEMORY_CORE)}: flash (TFLM -Os), RAM, estimated cycles", tuple(pairs))
 
 
 def _drawn(panel: _Panel, x: int, y: int) -> list[str]:
     parts = [
-        f'<line class="rule" x1="{x}" x2="{x + _COLUMN - 30}" y1="{y - 8}" y2="{y - 8}"/>',
+        f'<line class="rule" x1="{x}" x2="{x + _SHARE}" y1="{y - 8}" y2="{y - 8}"/>',
         f'<text class="title" x="{x}" y="{y + 14}">{escape(panel.title)}</text>',
         f'<text class="sub" x="{x}" y="{y + 34}">{escape(panel.sub)}</text>',
     ]
@@ -147,6 +150,7 @@ def _bars(pair: _Pair, x: int, y: int, full: float) -> list[str]:
             f"<title>{escape(pair.name)}: {value:,.0f}</title></rect>"
             f'<text class="value" x="{left + width + 7:.1f}" y="{top + 10}">{pair.text(value)}</text>'
         )
+    worse = " over" if pair.ours > pair.theirs else ""
     share = f"{pair.ours / pair.theirs:.0%}"
-    parts.append(f'<text class="share" x="{x + _COLUMN - 30}" y="{y + 12}" text-anchor="end">{share}</text>')
+    parts.append(f'<text class="share{worse}" x="{x + _SHARE}" y="{y + 18}" text-anchor="end">{share}</text>')
     return parts
