@@ -5,6 +5,7 @@ BOARD  ?= mps2-an386
 MODEL  ?= runs/demo
 BUDGET ?= budget.toml
 OPTIMISE ?= balanced
+MODELS ?= ../shared/data/models
 DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/synth)
 
 PYTHON  := .venv/bin/python
@@ -13,9 +14,11 @@ SUBBYTE := .venv/bin/subbyte
 DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 # A budget that somebody names must exist; the default one counts where it stands.
 LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budget "$(BUDGET)")
+# CHECK=1 holds a fresh benchmark against the committed one instead of writing it anew.
+BENCH_TO := $(if $(filter-out 0,$(CHECK)),--check docs/benchmarks.json,--out docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden flash report budget verify setup-demo setup-test clean distclean
+.PHONY: help demo test check format lint types golden bench flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +46,9 @@ types: setup-test  ## mypy --strict
 
 golden: setup-test  ## rewrite tests/golden from today's generator; review the diff
 	$(PYTHON) -m pytest -q tests/golden --rewrite-golden
+
+bench: setup-demo  ## our engine on benchmark networks, every core, beside its peers: writes docs/benchmarks.* [CHECK=1]
+	$(SUBBYTE) bench --models "$(MODELS)" $(BENCH_TO)
 
 flash: setup-demo  ## check, build, and program BOARD with MODEL (an emulated board is started): BOARD=… MODEL=… [DRY_RUN=1]
 	$(SUBBYTE) flash "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE) $(LIMITS) $(DRY)

@@ -4,9 +4,10 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.graphs import GraphBuilder, random_graph
+from tests.graphs import GraphBuilder, random_graph, random_inputs
 from tests.projects import tiny_graph
 from toolchain.boards import load_board
 from toolchain.core import known_core
@@ -14,6 +15,7 @@ from toolchain.device.profile import profile_model
 from toolchain.device.profile.firmware import random_input
 from toolchain.device.profile.tally import summed
 from toolchain.graph.graph import Graph
+from toolchain.graph.reference import run_batch
 
 pytestmark = [
     pytest.mark.arm,
@@ -61,6 +63,16 @@ def test_convolutions_take_the_same_whatever_the_input() -> None:
     board = load_board("mps2-an386")
     first, second = (profile_model(graph, board, inputs=random_input(graph, seed)) for seed in (1, 2))
     assert first.total == second.total
+
+
+def test_the_first_of_several_inputs_is_counted_and_all_give_outputs() -> None:
+    graph, board = tiny_graph(), load_board("mps2-an386")
+    inputs = random_inputs(graph, 5)
+    found = profile_model(graph, board, inputs=inputs)
+    for name, expected in run_batch(graph, inputs).items():
+        assert np.array_equal(found.outputs[name], expected)
+    first = profile_model(graph, board, inputs={name: values[:1] for name, values in inputs.items()})
+    assert first.run == found.run
 
 
 def test_memory_is_that_of_the_linked_firmware() -> None:

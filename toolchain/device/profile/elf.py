@@ -6,7 +6,7 @@ symbol table is asked for names; a stripped file works with addresses.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +28,19 @@ class ElfProfile:
 
 
 def profile_elf(
-    elf: Path, emulator: Sequence[str], core: str, first: str, last: str | None = None, *, timeout_s: float = 60.0
+    elf: Path,
+    emulator: Sequence[str],
+    core: str,
+    first: str,
+    last: str | None = None,
+    *,
+    timeout_s: float = 60.0,
+    files: Mapping[str, bytes] | None = None,
 ) -> ElfProfile:
     """Run `elf` and count from symbol or address `first` until `last` is reached; without it, until `first` returns.
 
-    emulator: from emulator_command or machine_command. core: of core.KNOWN_CORES.
+    emulator: from emulator_command or machine_command. core: of core.KNOWN_CORES. files: that the firmware opens by
+    semihosting, by their names.
 
     Raises ToolError where the file is damaged, a symbol is missing or never reached, or the time is up.
     """
@@ -41,5 +49,7 @@ def profile_elf(
     end = None if last is None else symbols.address_of(last)
     span = Span(start, first, end, last or "", stop=True)
     with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as folder:
+        for name, content in (files or {}).items():
+            (Path(folder) / name).write_bytes(content)
         trace, _ = trace_run(emulator, elf, span, Path(folder), timeout_s=timeout_s)
     return ElfProfile(elf, core, first, last, call_tree(trace, symbols, timing_of(core)).root)

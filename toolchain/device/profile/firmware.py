@@ -14,14 +14,14 @@ of it and of everything it calls belongs to one layer, by the line of model.c th
 import bisect
 import re
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from toolchain.boards import Board, board_ids, emulator_command, load_board
 from toolchain.core import Core
-from toolchain.device.batches import Batch, packed
+from toolchain.device.batches import Batch, packed, unpacked
 from toolchain.device.build import Build, build_firmware
 from toolchain.device.profile.calls import Call, CallTree, call_tree
 from toolchain.device.profile.symbols import line_table, read_symbols
@@ -87,7 +87,8 @@ class Memory:
 class Profile:
     """One inference. layers: in the order of the Graph; their tallies add up to `total`. run: <prefix>_run as a call.
 
-    board: that was asked for. counted_on: the emulated one that stood in for it.
+    board: that was asked for. counted_on: the emulated one that stood in for it. outputs: name -> int8 [N, *shape], of
+    the inference that was counted and of those behind it.
     """
 
     model: str
@@ -98,6 +99,7 @@ class Profile:
     layers: tuple[LayerProfile, ...]
     run: Call
     memory: Memory
+    outputs: Batch = field(compare=False, repr=False)
 
     @property
     def core(self) -> Core:
@@ -143,8 +145,9 @@ def random_input(graph: Graph, seed: int) -> Batch:
 def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Batch | None = None) -> Profile:
     """One inference of `graph` on `board`, or on its emulated stand-in.
 
-    inputs: name -> int8 [1, *shape]; random ones from seed 0 where not given. board: its core may be any that the
-    emulated machine can run, such as a Cortex-M0+ on a Cortex-M3's (dataclasses.replace).
+    inputs: name -> int8 [N, *shape]; a random one from seed 0 where not given. The first is counted; the others are
+    run behind it for their outputs. board: its core may be any that the emulated machine can run, such as a Cortex-M0+
+    on a Cortex-M3's (dataclasses.replace).
 
     Raises BoardError, ModelError, DoesNotFitError or ToolError with one clear text.
     """
@@ -155,8 +158,9 @@ def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Ba
     with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as name:
         folder = Path(name)
         build = build_firmware(project, folder / "project")
-        (folder / "input.bin").write_bytes(batch[:1].tobytes())
+        (folder / "input.bin").write_bytes(batch.tobytes())
         tree, said = _counted(model, stand_in, build, folder)
+        outputs = np.fromfile(folder / "output.bin", np.int8)
     return Profile(
         model=graph.name,
         graph_sha256=graph.sha256,
@@ -166,6 +170,7 @@ def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Ba
         layers=_layers(model, tree),
         run=tree.root,
         memory=_memory(model, build, said),
+        outputs=unpacked(graph, outputs.reshape(len(batch), -1)),
     )
 
 
