@@ -17,7 +17,8 @@ void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *outpu
   const int32_t size = w->kernel_h * w->kernel_w * layer->input_channels;
   for (int32_t y = 0; y < w->output_h; y++) {
     for (int32_t x = 0; x < w->output_w; x++) {
-      sb_copy_window_s8(layer, input, y * w->stride_h - w->pad_top, x * w->stride_w - w->pad_left, patch);
+      sb_copy_window_s8(w, layer->input_channels, layer->input_zero_point, input, y * w->stride_h - w->pad_top,
+                        x * w->stride_w - w->pad_left, patch);
       const int8_t *weights = layer->weights;
       for (int32_t c = 0; c < layer->output_channels; c++) {
         const int32_t sum = sb_dot(patch, weights, size);

@@ -17,7 +17,8 @@ static void copy_pixel(const sb_conv_layer *layer, const int8_t *input, int32_t 
   const sb_window *const w = &layer->window;
   const int32_t y = pixel / w->output_w;
   const int32_t x = pixel % w->output_w;
-  sb_copy_window_s8(layer, input, y * w->stride_h - w->pad_top, x * w->stride_w - w->pad_left, bytes);
+  sb_copy_window_s8(w, layer->input_channels, layer->input_zero_point, input, y * w->stride_h - w->pad_top,
+                    x * w->stride_w - w->pad_left, bytes);
   sb_widen_quads(bytes, patch, w->kernel_h * w->kernel_w * layer->input_channels);
 }
 

@@ -58,17 +58,17 @@ typedef struct {
 typedef struct {
   int32_t doubled;        /* 2 * multiplier, modulo 2^32 */
   int32_t bias_and_right; /* 256 * bias + shift to the right less one */
-} sb_packed_channel;
+} sb_paired_channel;
 
-/* Conv2D by the kernels named `packed`, which take the weights of two channels as one int16. */
+/* Conv2D by the kernels named `paired`, which take the weights of two channels as one int16. */
 typedef struct {
   const int8_t *weights;
-  const sb_packed_channel *channels; /* [output_channels], and one more behind an odd number of them */
+  const sb_paired_channel *channels; /* [output_channels], and one more behind an odd number of them */
   sb_window window;
   uint16_t input_channels, output_channels;
   int8_t input_zero_point, output_zero_point;
   int8_t low, high;
-} sb_packed_conv_layer;
+} sb_paired_conv_layer;
 
 typedef struct {
   const int8_t *weights;
@@ -129,12 +129,13 @@ typedef struct {
 void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-void sb_conv2d_1x1_packed_s8_dsp(const sb_packed_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 /* At most 64 input channels, at least four pixels. */
 void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 

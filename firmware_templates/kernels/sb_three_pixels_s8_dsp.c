@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Three pixels against all output channels, two channels at a time: six sums of products at once, so that every word
- * of weights, once loaded, serves six SMLAD, and every word of a pixel two. See sb_packed_dsp.h for both layouts.
+ * of weights, once loaded, serves six SMLAD, and every word of a pixel two. See sb_paired_dsp.h for both layouts.
  *
  * weights: pairs of channels, one after the other; of an odd number the last has a companion of zeros.
  */
-#include "sb_packed_dsp.h"
+#include "sb_paired_dsp.h"
 
 /* Of pixels p, q, r: sums of products with the weights a, and with h = 256 * b + a. */
 typedef struct {
@@ -14,38 +14,46 @@ typedef struct {
 
 #if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
 
-/* Adds the products of one quad: 17 instructions for 24 products. All 14 registers are in use here, where GCC 12, left
-   to itself, keeps sums on the stack. */
-SB_INLINE void add_quad(sums *s, const int16_t **patches, const int8_t **weights)
+/* Half a quad: one word of weights, three of pixels. */
+#define ADD_HALF(h)                        \
+  "ldmia %[x]!, {r4, r5, r6}\n\t"          \
+  "smlad %[ph], r4, %[" h "], %[ph]\n\t"   \
+  "smlad %[qh], r5, %[" h "], %[qh]\n\t"   \
+  "smlad %[rh], r6, %[" h "], %[rh]\n\t"   \
+  "sxtb16 %[" h "], %[" h "]\n\t"          \
+  "smlad %[pa], r4, %[" h "], %[pa]\n\t"   \
+  "smlad %[qa], r5, %[" h "], %[qa]\n\t"   \
+  "smlad %[ra], r6, %[" h "], %[ra]\n\t"
+
+#define ADD_QUAD "ldrd %[h02], %[h13], [%[w]], #8\n\t" ADD_HALF("h02") ADD_HALF("h13")
+
+/*
+ * Adds the products of all quads, 17 instructions for the 24 products of each; the loop is entered where it then ends
+ * with the last quad. Gives the end of the weights. Written out because all 14 registers are in use: GCC 12, left to
+ * itself or given single quads, moves or spills sums in between.
+ */
+SB_INLINE const int8_t *add_quads(sums *s, const int16_t *x, const int8_t *w, int32_t quads, const int16_t *x_end)
 {
-  uint32_t h02, h13, a;
-  __asm__ volatile("ldrd %[h02], %[h13], [%[weights]], #8\n\t"
-                   "ldmia %[patches]!, {r4, r5, r6}\n\t"
-                   "sxtb16 %[a], %[h02]\n\t"
-                   "smlad %[pa], r4, %[a], %[pa]\n\t"
-                   "smlad %[qa], r5, %[a], %[qa]\n\t"
-                   "smlad %[ra], r6, %[a], %[ra]\n\t"
-                   "smlad %[ph], r4, %[h02], %[ph]\n\t"
-                   "smlad %[qh], r5, %[h02], %[qh]\n\t"
-                   "smlad %[rh], r6, %[h02], %[rh]\n\t"
-                   "ldmia %[patches]!, {r4, r5, r6}\n\t"
-                   "sxtb16 %[a], %[h13]\n\t"
-                   "smlad %[pa], r4, %[a], %[pa]\n\t"
-                   "smlad %[qa], r5, %[a], %[qa]\n\t"
-                   "smlad %[ra], r6, %[a], %[ra]\n\t"
-                   "smlad %[ph], r4, %[h13], %[ph]\n\t"
-                   "smlad %[qh], r5, %[h13], %[qh]\n\t"
-                   "smlad %[rh], r6, %[h13], %[rh]"
+  int32_t h02 = quads, h13;
+  __asm__ volatile("lsls %[h02], %[h02], #30\n\t"
+                   "beq 4f\n\t"
+                   "bpl 1f\n\t"
+                   "lsls %[h02], %[h02], #1\n\t"
+                   "beq 2f\n\t"
+                   "b 3f\n"
+                   "4:\n\t" ADD_QUAD "3:\n\t" ADD_QUAD "2:\n\t" ADD_QUAD "1:\n\t" ADD_QUAD
+                   "cmp %[x], %[x_end]\n\t"
+                   "bne 4b"
                    : [pa] "+r"(s->pa), [qa] "+r"(s->qa), [ra] "+r"(s->ra), [ph] "+r"(s->ph), [qh] "+r"(s->qh),
-                     [rh] "+r"(s->rh), [patches] "+r"(*patches), [weights] "+r"(*weights), [h02] "=&r"(h02),
-                     [h13] "=&r"(h13), [a] "=&r"(a)
-                   :
-                   : "r4", "r5", "r6", "memory");
+                     [rh] "+r"(s->rh), [x] "+r"(x), [w] "+r"(w), [h02] "+r"(h02), [h13] "=&r"(h13)
+                   : [x_end] "r"(x_end)
+                   : "r4", "r5", "r6", "cc", "memory");
+  return w;
 }
 
 #else
 
-SB_INLINE void add_word(sums *s, const int16_t *patches, uint32_t h)
+SB_INLINE void add_half(sums *s, const int16_t *patches, uint32_t h)
 {
   const uint32_t a = sb_sxtb16(h);
   s->pa = sb_smlad(sb_load(patches), a, s->pa);
@@ -56,57 +64,56 @@ SB_INLINE void add_word(sums *s, const int16_t *patches, uint32_t h)
   s->rh = sb_smlad(sb_load(patches + 4), h, s->rh);
 }
 
-/* Adds the products of one quad. */
-SB_INLINE void add_quad(sums *s, const int16_t **patches, const int8_t **weights)
+/* Adds the products of all quads. Gives the end of the weights. */
+SB_INLINE const int8_t *add_quads(sums *s, const int16_t *x, const int8_t *w, int32_t quads, const int16_t *x_end)
 {
-  add_word(s, *patches, sb_load(*weights));
-  add_word(s, *patches + SB_PACKED_QUAD / 2, sb_load(*weights + 4));
-  *patches += SB_PACKED_QUAD;
-  *weights += 8;
+  (void)quads;
+  for (; x != x_end; x += SB_QUAD_OF_THREE) {
+    add_half(s, x, sb_load(w));
+    add_half(s, x + SB_QUAD_OF_THREE / 2, sb_load(w + 4));
+    w += 8;
+  }
+  return w;
 }
 
 #endif
 
 /* The sum of channel b. */
-SB_INLINE int32_t unpacked(int32_t h_sum, int32_t a_sum)
+SB_INLINE int32_t parted(int32_t h_sum, int32_t a_sum)
 {
   return sb_wrapping_sub(h_sum, a_sum) >> 8;
 }
 
-SB_INLINE int8_t output_of(int32_t sum, sb_packed_channel channel, int32_t twice)
+SB_INLINE int8_t output_of(int32_t sum, sb_paired_channel channel, int32_t twice)
 {
   return sb_output_doubled(sum, channel.doubled, channel.bias_and_right, twice);
 }
 
-void sb_three_pixels_s8_dsp(const sb_packed_conv_layer *layer, const int16_t *patches, int32_t quads, int8_t *p_output,
-                            int8_t *q_output, int8_t *r_output)
+void sb_three_pixels_s8_dsp(const sb_paired_conv_layer *layer, const int16_t *patches, int32_t quads, int8_t *output,
+                            int32_t q_step, int32_t r_step)
 {
+  const int16_t *const patches_end = patches + SB_QUAD_OF_THREE * quads;
   const int8_t *w = layer->weights;
-  const sb_packed_channel *channel = layer->channels;
+  const sb_paired_channel *channel = layer->channels;
   const int32_t twice = 2 * layer->output_zero_point + 1;
-  for (int32_t left = layer->output_channels; left > 0; left -= 2) {
+  const int8_t *const last = output + layer->output_channels - 1;
+  do {
     const int32_t a_bias = channel[0].bias_and_right >> 8;
-    const int32_t h_bias = sb_wrapping_add(channel[1].bias_and_right, a_bias); /* unpacked() drops the shift */
+    const int32_t h_bias = sb_wrapping_add(channel[1].bias_and_right, a_bias); /* parted() drops the shift */
     sums s = {a_bias, a_bias, a_bias, h_bias, h_bias, h_bias};
-    const int16_t *x = patches;
-    for (const int8_t *const end = w + 8 * (quads & 3); w != end;) {
-      add_quad(&s, &x, &w);
+    w = add_quads(&s, patches, w, quads, patches_end);
+    const sb_paired_channel a = channel[0], b = channel[1];
+    int8_t *const q_output = output + q_step, *const r_output = output + r_step;
+    output[0] = output_of(s.pa, a, twice);
+    q_output[0] = output_of(s.qa, a, twice);
+    r_output[0] = output_of(s.ra, a, twice);
+    if (output == last) {
+      break;
     }
-    for (const int8_t *const end = w + 8 * (quads & ~3); w != end;) {
-      add_quad(&s, &x, &w);
-      add_quad(&s, &x, &w);
-      add_quad(&s, &x, &w);
-      add_quad(&s, &x, &w);
-    }
-    const sb_packed_channel a = channel[0], b = channel[1];
-    *p_output++ = output_of(s.pa, a, twice);
-    *q_output++ = output_of(s.qa, a, twice);
-    *r_output++ = output_of(s.ra, a, twice);
-    if (left > 1) {
-      *p_output++ = output_of(unpacked(s.ph, s.pa), b, twice);
-      *q_output++ = output_of(unpacked(s.qh, s.qa), b, twice);
-      *r_output++ = output_of(unpacked(s.rh, s.ra), b, twice);
-    }
+    output[1] = output_of(parted(s.ph, s.pa), b, twice);
+    q_output[1] = output_of(parted(s.qh, s.qa), b, twice);
+    r_output[1] = output_of(parted(s.rh, s.ra), b, twice);
+    output += 2;
     channel += 2;
-  }
+  } while (output <= last);
 }

@@ -9,8 +9,9 @@
 #include "sb_kernels.h"
 
 /* Copies what the window sees whose first element lies at (top, left), which may be outside the image, to
-   kernel_h * kernel_w * input_channels bytes. Outside the image it sees the input's zero point. */
-void sb_copy_window_s8(const sb_conv_layer *layer, const int8_t *input, int32_t top, int32_t left, int8_t *patch);
+   kernel_h * kernel_w * depth bytes. Outside the image it sees the input's zero point. */
+void sb_copy_window_s8(const sb_window *w, int32_t depth, int32_t zero_point, const int8_t *input, int32_t top,
+                       int32_t left, int8_t *patch);
 
 /* Rows that all windows reach together, border included. */
 static inline int32_t sb_reach_h(const sb_window *w)

@@ -11,7 +11,7 @@ import pytest
 
 from toolchain.assets import asset_folder
 from toolchain.device.host import host_compiler
-from toolchain.export.c.layout import packed_channel_table
+from toolchain.export.c.layout import paired_channel_table
 from toolchain.graph.fixedpoint import multiply_rounding_twice, rounded_high_product, rounded_right_shift, wrap_int32
 from toolchain.graph.requantisation import Requantisation
 
@@ -141,10 +141,10 @@ def test_five_instructions_round_all_ties_as_the_definition(c: Callable[[str], F
             assert np.array_equal(found, expected), (shift, multiplier)
 
 
-def test_packed_channels_hold_what_the_plain_table_says(c: Callable[[str], Function]) -> None:
+def test_paired_channels_hold_what_the_plain_table_says(c: Callable[[str], Function]) -> None:
     """Also for a factor of 0."""
     requantisation = Requantisation(np.array([0, 1 << 30, (1 << 31) - 1]), np.array([0, -1, -31]))
-    table = packed_channel_table(np.array([-(1 << 23), (1 << 23) - 1, -5]), requantisation)
+    table = paired_channel_table(np.array([-(1 << 23), (1 << 23) - 1, -5]), requantisation)
     assert (table[:, 1] >> 8).tolist() == [-(1 << 23), (1 << 23) - 1, -5, 0]
     x = np.array([-(1 << 30), -12345, -1, 0, 1, 12345, 1 << 30])
     for row, multiplier, shift in zip(table, requantisation.multipliers, requantisation.shifts, strict=False):

@@ -155,8 +155,8 @@ def test_manifest_says_what_was_made_of_what() -> None:
     assert [layer["rounding"] for layer in manifest["layers"]] == [
         *("twice",) * 3, "once, in the division", "never", "twice", "twice",
     ]  # fmt: skip
-    assert manifest["layers"][0]["kernel"] == "sb_conv2d_s8_dsp"
-    assert manifest["arena_bytes"] == manifest["arena_lower_bound_bytes"] == 272
+    assert manifest["layers"][0]["kernel"] == "sb_conv2d_paired_s8_dsp"
+    assert manifest["arena_bytes"] == manifest["arena_lower_bound_bytes"] == 308
 
 
 @pytest.mark.parametrize(

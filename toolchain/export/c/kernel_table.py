@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from toolchain.core import Core
 from toolchain.errors import ModelError
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.rows import convolutions, elements, fully_connected, helium, images, packed, scalar
+from toolchain.export.c.rows import convolutions, elements, fully_connected, helium, images, paired, scalar
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 
 # For each operator the fastest first; behind them what takes the rest, as far as the C code can take it at all.
 KERNELS: tuple[Kernel, ...] = (
     *helium.KERNELS,
-    *packed.KERNELS,
+    *paired.KERNELS,
     *scalar.KERNELS,
     *convolutions.KERNELS,
     *fully_connected.KERNELS,

@@ -58,13 +58,13 @@ def interleaved_pairs(rows: Rows) -> NDArray[np.int8]:
     return np.concatenate([pairs.ravel(), quads[even:].ravel()])
 
 
-def packed_channel_table(bias: NDArray[np.int32], requantisation: Requantisation) -> NDArray[np.int32]:
-    """int32 [C, 2]: doubled multiplier, and folded bias and shift in one word; sb_packed_channel in C.
+def paired_channel_table(bias: NDArray[np.int32], requantisation: Requantisation) -> NDArray[np.int32]:
+    """int32 [C, 2]: doubled multiplier, and folded bias and shift in one word; sb_paired_channel in C.
 
     For biases within 24 bits and shifts to the right. A factor of 0 becomes 2^-32: see sb_output_doubled. An odd C is
     filled up by a row of zeros.
 
-    >>> packed_channel_table(np.array([-3]), Requantisation(np.array([1 << 30]), np.array([-7]))).tolist()
+    >>> paired_channel_table(np.array([-3]), Requantisation(np.array([1 << 30]), np.array([-7]))).tolist()
     [[-2147483648, -762], [0, 0]]
     """
     none = requantisation.multipliers == 0
@@ -74,7 +74,7 @@ def packed_channel_table(bias: NDArray[np.int32], requantisation: Requantisation
     return np.pad(table, ((0, len(table) % 2), (0, 0))).astype(np.int32)
 
 
-def packed_weights(rows: Rows) -> NDArray[np.int32]:
+def paired_weights(rows: Rows) -> NDArray[np.int32]:
     """256 * b + a of rows a, b, which are its pairs of channels: int32 [C / 2, K], where it can be beyond an int16.
 
     K is filled up to a multiple of four with zeros, and an odd C by a row of them.
@@ -83,14 +83,13 @@ def packed_weights(rows: Rows) -> NDArray[np.int32]:
     return np.asarray(256 * filled[1::2] + filled[::2])
 
 
-def packed_pairs(rows: Rows) -> NDArray[np.int8]:
-    """For sb_three_pixels_s8_dsp: packed_weights as bytes, each four as SXTB16 wants the values that they meet.
+def paired_rows(rows: Rows) -> NDArray[np.int8]:
+    """For sb_three_pixels_s8_dsp: paired_weights as bytes, each four as SXTB16 wants the values that they meet.
 
-    >>> packed_pairs(np.array([[1, 2, 3, -4], [5, 6, 7, 8]], np.int8)).tolist()
+    >>> paired_rows(np.array([[1, 2, 3, -4], [5, 6, 7, 8]], np.int8)).tolist()
     [1, 5, 3, 7, 2, 6, -4, 7]
     """
-    packed = packed_weights(rows)
-    quads = packed.reshape(-1, 4)[:, _SXTB16_ORDER]
+    quads = paired_weights(rows).reshape(-1, 4)[:, _SXTB16_ORDER]
     return np.ascontiguousarray(quads.astype("<i2")).reshape(-1).view(np.int8)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from toolchain.core import Core
 from toolchain.export.c.code import Array, LayerCode
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.layout import packed_channel_table, packed_pairs, packed_weights, sum_bounds
+from toolchain.export.c.layout import paired_channel_table, paired_rows, paired_weights, sum_bounds
 from toolchain.export.c.rows.convolutions import (
     bias_of,
     conv_code,
@@ -23,7 +23,7 @@ from toolchain.graph.ops import Conv2D
 from toolchain.graph.requantisation import conv_requantisation
 
 
-def _refuses_packed(graph: Graph, op: Conv2D, core: Core) -> str | None:
+def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight of -128 beside one < 0."""
     if not core.dsp:
         return f"{core.name} has no DSP instructions"
@@ -33,17 +33,17 @@ def _refuses_packed(graph: Graph, op: Conv2D, core: Core) -> str | None:
     rows = weight_rows(graph, op)
     if int(sum_bounds(rows, bias_of(graph, op)).max()) >= 1 << 23:
         return "a channel's sum can reach 2^23"
-    if int(packed_weights(rows).min()) < np.iinfo(np.int16).min:
+    if int(paired_weights(rows).min()) < np.iinfo(np.int16).min:
         return "a weight of -128 has a negative one beside it, in the even channel before"
     return None
 
 
-def _refuses_pointwise_packed(graph: Graph, op: Conv2D, core: Core) -> str | None:
+def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding; DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight
     of -128 beside one < 0."""
     if not is_pointwise(op, graph.tensor(op.weights)):
         return "not 1x1 with stride 1 and no padding"
-    return _refuses_packed(graph, op, core)
+    return _refuses_paired(graph, op, core)
 
 
 def _patches_bytes(graph: Graph, op: Conv2D) -> int:
@@ -51,31 +51,45 @@ def _patches_bytes(graph: Graph, op: Conv2D) -> int:
     return 24 * -(-window_size(graph, op) // 4)
 
 
+def _windows_and_patches_bytes(graph: Graph, op: Conv2D) -> int:
+    """Three windows of bytes beside those."""
+    return _patches_bytes(graph, op) * 3 // 2
+
+
 def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
     def code(graph: Graph, op: Conv2D) -> LayerCode:
         weights = graph.tensor(op.weights)
         comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
-        table = packed_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
+        table = paired_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
         arrays = (
-            Array("weights", "int8_t", packed_pairs(weight_rows(graph, op)), comment, words=True),
-            Array("channels", "sb_packed_channel", table, "doubled multiplier, bias and shift"),
+            Array("weights", "int8_t", paired_rows(weight_rows(graph, op)), comment, words=True),
+            Array("channels", "sb_paired_channel", table, "doubled multiplier, bias and shift"),
         )
-        return conv_code(graph, op, function, arrays, "sb_packed_conv_layer")
+        return conv_code(graph, op, function, arrays, "sb_paired_conv_layer")
 
     return code
 
 
-_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_packed_s8_dsp.c", "sb_clamp_s8.c")
+_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_three_s8_dsp.c", "sb_clamp_s8.c")
 
 KERNELS = (
     Kernel(
-        "sb_conv2d_1x1_packed_s8_dsp",
+        "sb_conv2d_1x1_paired_s8_dsp",
         Conv2D,
         "twice",
-        refuses=_refuses_pointwise_packed,
-        code=_code("sb_conv2d_1x1_packed_s8_dsp"),
+        refuses=_refuses_pointwise_paired,
+        code=_code("sb_conv2d_1x1_paired_s8_dsp"),
         scratch_bytes=_patches_bytes,
         overwrites=pointwise_overwrites,
         helpers=_HELPERS,
+    ),
+    Kernel(
+        "sb_conv2d_paired_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_paired,
+        code=_code("sb_conv2d_paired_s8_dsp"),
+        scratch_bytes=_windows_and_patches_bytes,
+        helpers=(*_HELPERS, "sb_copy_window_s8.c"),
     ),
 )
