@@ -78,6 +78,8 @@ def test_single_layers_stand_beside_the_peers_figures(terminal: Fixtures) -> Non
         (["--check", "none.json"], "none.json: cannot be read: No such file or directory"),
         (["none.tflite"], "none.tflite: there is no such file"),
         (["none.tflite", "--layers"], "give no --models and no --layers with it"),
+        (["--from", "main"], "need --compare MODEL"),
+        (["--compare", "none.tflite", "--layers"], "--compare counts one model"),
         (["--layers", "--board", "nucleo-f446re"], "board nucleo-f446re has no emulator"),
     ],
 )

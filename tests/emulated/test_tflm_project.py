@@ -3,18 +3,17 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.projects import tiny_graph, with_wrong_answer, write_sources
-from toolchain.boards import Board, load_board
+from tests.tflm_library import stand_in_library
+from toolchain.boards import load_board
 from toolchain.device.build import build_firmware, build_folder
 from toolchain.device.emulate import emulate
 from toolchain.errors import ToolError
 from toolchain.export.project import RUNTIMES, make_project
-from toolchain.export.project.runtime import c_runtime
 
 pytestmark = [
     pytest.mark.arm,
@@ -23,31 +22,11 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm"),
 ]
 
-TESTS = Path(__file__).parents[1] / "export"
-HEADERS = TESTS / "tflm" / "headers"
-
-
-def library(board: Board, folder: Path) -> tuple[str, str]:
-    """The stand-in library for `board`; returns make's variables."""
-    sources = c_runtime(replace(tiny_graph(), name="standin"), board).sources
-    for name, text in sources.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    flags = [*board.core.gcc_flags, "-O2", f"-I{folder}"]
-    c_files = [str(folder / name) for name in sources if name.endswith(".c")]
-    subprocess.run(["arm-none-eabi-gcc", *flags, "-std=c11", "-c", *c_files], cwd=folder, check=True)
-    cxx = [*flags, "-std=c++17", "-fno-rtti", "-fno-exceptions", "-DTF_LITE_STATIC_MEMORY", f"-I{HEADERS}"]
-    source = str(TESTS / "project" / "tflm_stand_in.cc")
-    subprocess.run(["arm-none-eabi-g++", *cxx, "-c", source], cwd=folder, check=True)
-    objects = sorted(str(path) for path in folder.glob("*.o"))
-    subprocess.run(["arm-none-eabi-ar", "rcs", "libtflm.a", *objects], cwd=folder, check=True)
-    return f"TFLM_LIB={folder / 'libtflm.a'}", f"TFLM_INCLUDE={HEADERS}"
-
 
 @pytest.mark.parametrize("name", ["mps2-an385", "mps3-an547"])
 def test_self_test_passes_with_a_library_given_by_path(name: str, tmp_path: Path) -> None:
     board, graph = load_board(name), tiny_graph()
-    given = library(board, tmp_path / "library")
+    given = stand_in_library(board, tmp_path / "library").make_variables
     project = make_project(graph, board, RUNTIMES["tflm"](graph, board))
     build = build_firmware(project, tmp_path / "project", make_variables=given)
     assert build.sizes.weights == project.runtime.constant_bytes
@@ -65,7 +44,7 @@ def test_self_test_passes_with_a_library_given_by_path(name: str, tmp_path: Path
 @pytest.mark.skipif(shutil.which("cmake") is None, reason="no cmake")
 def test_cmake_takes_the_library_too(tmp_path: Path) -> None:
     board, graph = load_board("mps2-an386"), tiny_graph()
-    given = library(board, tmp_path / "library")
+    given = stand_in_library(board, tmp_path / "library").make_variables
     folder = write_sources(make_project(graph, board, RUNTIMES["tflm"](graph, board)), tmp_path / "project")
     configure = ["cmake", "-S", ".", "-B", "build", "-DCMAKE_TOOLCHAIN_FILE=arm-none-eabi-gcc.cmake"]
     refused = subprocess.run(configure, cwd=folder, capture_output=True, text=True)

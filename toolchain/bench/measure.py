@@ -49,7 +49,7 @@ def measure(jobs: Sequence[tuple[Network, Board]], aims: Aims = Aims(), progress
     networks = tuple(dict.fromkeys(network for network, _ in jobs))
     check_names(networks)
     progress(0, len(jobs))
-    questions = {network.name: _question(network) for network in networks}
+    questions = {network.name: question_of(network) for network in networks}
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         asked = [pool.submit(_result, questions[network.name], board, aims) for network, board in jobs]
         try:
@@ -68,8 +68,8 @@ def bench_tools() -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class _Question:
-    """A network with its inputs and the outputs that `judges` agree on."""
+class Question:
+    """A network with its inputs, of which the first is counted, and the outputs that `judges` agree on."""
 
     network: Network
     inputs: Batch
@@ -77,7 +77,8 @@ class _Question:
     judges: tuple[str, ...]
 
 
-def _question(network: Network) -> _Question:
+def question_of(network: Network) -> Question:
+    """Inputs for `network` and what they give. Raises BenchError where tflite-micro gives other bytes."""
     drawn = random_inputs(network.graph, _INPUTS, _SEED)
     inputs = {name: np.roll(values, 2 - _INPUTS, axis=0) for name, values in drawn.items()}
     expected = run_batch(network.graph, inputs)
@@ -86,7 +87,7 @@ def _question(network: Network) -> _Question:
     if judge.unavailable() is None:
         check_exact(network.name, judge.name, expected, judge.run(inputs))
         judges.append(judge.name)
-    return _Question(network, inputs, expected, tuple(judges))
+    return Question(network, inputs, expected, tuple(judges))
 
 
 def check_exact(network: str, judge: str, expected: Batch, answered: Batch) -> None:
@@ -100,7 +101,7 @@ def check_exact(network: str, judge: str, expected: Batch, answered: Batch) -> N
         )
 
 
-def _result(question: _Question, board: Board, aims: Aims) -> Result:
+def _result(question: Question, board: Board, aims: Aims) -> Result:
     network = question.network
     profile = profile_model(network.graph, board, aims=aims, inputs=question.inputs)
     check_exact(network.name, f"{board.id}, {board.core.name}", question.expected, profile.outputs)

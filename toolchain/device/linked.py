@@ -133,6 +133,29 @@ def read_linked(elf: Path, linker_map: Path, board: Board, arena_symbol: str) ->
     )
 
 
+@dataclass(frozen=True)
+class LoadedBytes:
+    """What any linked file takes: flash with the initial values of variables, RAM with them again."""
+
+    flash: int
+    ram: int
+
+
+def read_loaded(elf: Path) -> LoadedBytes:
+    """The sizes of anybody's ELF file, by its sections. Raises ToolError where it cannot be read."""
+    flash = ram = 0
+    try:
+        with elf.open("rb") as stream:
+            for section in ELFFile(stream).iter_sections():
+                flags, n_bytes = section["sh_flags"], section["sh_size"]
+                if flags & 2:  # SHF_ALLOC
+                    flash += n_bytes if section["sh_type"] != "SHT_NOBITS" else 0
+                    ram += n_bytes if flags & 1 else 0  # SHF_WRITE
+    except (OSError, ELFError) as error:
+        raise ToolError(f"{elf}: cannot be read as a firmware: {error}") from error
+    return LoadedBytes(flash, ram)
+
+
 def _symbols(elf: ELFFile) -> list[_Symbol]:
     table = elf.get_section_by_name(".symtab")
     if table is None:

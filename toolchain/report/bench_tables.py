@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmark's tables: our figures and the peers' side by side, a column for each origin."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from toolchain.bench.likeness import Likeness
 from toolchain.bench.peers import Metric, Peers, Source
 from toolchain.bench.record import Comparison
 from toolchain.bench.result import Bench, Origin, Result
+from toolchain.bench.versus import Side
 from toolchain.measure import How
 from toolchain.report.table import Cell, Column, Row, Table, Tone
 
@@ -91,7 +92,7 @@ def memory_table(bench: Bench, peers: Peers) -> Table:
     )
     rows = []
     for result in bench.results:
-        if result.core == MEMORY_CORE:
+        if result.core == MEMORY_CORE and result.origin is not Origin.LAYER:
             flash = [_peer_flash(peers, result.network, source) for source in (STUDY, SMALLEST)]
             ram = [
                 _rounded(peers.value(result.network, STUDY, MEMORY_CORE, metric))
@@ -126,6 +127,8 @@ def per_mac_table(bench: Bench, metric: Metric) -> Table:
     for network in bench.networks:
         found = {result.core: result for result in bench.results if result.network == network}
         first = next(iter(found.values()))
+        if first.origin is Origin.LAYER:
+            continue
         cells: list[Cell] = [network, first.origin.value, first.macs]
         for core in bench.cores:
             result = found.get(core)
@@ -232,6 +235,25 @@ def single_layers_table(bench: Bench, peers: Peers, core: str) -> Table:
         theirs = [_rounded(peers.value(result.network, source.id, core, metric)) for source, metric in others]
         rows.append(Row((result.title, f"{result.instructions / result.macs:.2f}", result.cycles, *theirs)))
     return Table(f"Single layers on the {core_title(core)}", tuple(columns), tuple(rows))
+
+
+def versus_table(title: str, ours: Side, theirs: Side) -> Table:
+    """The same network on the same core by two engines, and the one over the other."""
+    figures: tuple[tuple[Column, Callable[[Side], int | None]], ...] = (
+        (Column("one inference", "instructions", How.EMULATED), lambda side: side.instructions),
+        (Column("one inference", "cycles", How.ESTIMATED), lambda side: side.cycles),
+        (Column("flash: engine", "B", How.LINKED), lambda side: side.engine_flash),
+        (Column("whole firmware", "B", How.LINKED), lambda side: side.firmware_flash),
+        (Column("RAM: arena", "B", How.LINKED), lambda side: side.arena),
+        (Column("static", "B", How.LINKED), lambda side: side.static),
+        (Column("stack used", "B", How.EMULATED), lambda side: side.stack),
+        (Column("unlike the reference", "B", How.EMULATED), lambda side: side.differing),
+    )
+    columns = (Column("engine", text=True), *(column for column, _ in figures))
+    rows = [Row((side.name, *(value(side) for _, value in figures))) for side in (ours, theirs)]
+    pairs = [(value(ours), value(theirs)) for _, value in figures]
+    shares = [f"{one / other:.0%}" if one and other else None for one, other in pairs]
+    return Table(title, columns, (*rows, Row((f"{ours.name} / {theirs.name}", *shares), Tone.TOTAL)))
 
 
 def sources_table(peers: Peers) -> Table:

@@ -169,7 +169,7 @@ def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Ba
         aims=aims,
         layers=_layers(model, tree),
         run=tree.root,
-        memory=_memory(model, build, said),
+        memory=memory_of(build, said),
         outputs=unpacked(graph, outputs.reshape(len(batch), -1)),
     )
 
@@ -222,7 +222,8 @@ def _layers(model: CModel, tree: CallTree) -> tuple[LayerProfile, ...]:
     )
 
 
-def _memory(model: CModel, build: Build, said: str) -> Memory:
+def memory_of(build: Build, said: str) -> Memory:
+    """What a verifying firmware takes. said: what it printed at its end. Raises ToolError where that says no stack."""
     painted = re.search(r"stack (\d+) B", said)
     if painted is None:
         raise ToolError(f"the emulated firmware did not say how much stack it used: {said.strip()[-300:]}")
