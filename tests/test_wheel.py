@@ -35,6 +35,14 @@ def test_every_asset_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
             assert f"toolchain/_assets/{path.relative_to(ROOT).as_posix()}" in inside
 
 
+def test_every_file_of_the_package_that_is_no_python_is_in_the_wheel(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    beside = [path for path in (ROOT / "toolchain").rglob("*") if path.suffix in (".c", ".toml", ".j2")]
+    assert {path.suffix for path in beside} == {".c", ".toml", ".j2"}
+    for path in beside:
+        assert path.relative_to(ROOT).as_posix() in inside
+
+
 def test_an_installed_wheel_knows_its_boards_and_networks(wheel: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     subprocess.run(

@@ -136,6 +136,9 @@ HOSTILE = {
     ),
     "command in a machine": ('machine = "mps2-an386"', 'machine = "a;rm"', "emulate.machine: 'a;rm' has characters"),
     "table for a value": ("[emulate]", "[emulate.machine]", "emulate"),
+    "negative current": ("run_ua_per_mhz = 100", "run_ua_per_mhz = -1", "power.run_ua_per_mhz: must be greater than 0"),
+    "no voltage": ("volts = 3.0\n", "", "power.volts: is missing"),
+    "endless voltage": ("volts = 3.0", "volts = inf", "power.volts: must be less than"),
     "not TOML": ("[clock]", "[clock", "is not TOML"),
 }
 
@@ -188,6 +191,14 @@ def test_a_board_outside_the_package_is_given_by_its_path() -> None:
     assert board.id == "plain"
     assert board.limits.stack_bytes == 2048
     assert board.layout.constants is board.layout.code
+
+
+def test_energy_follows_from_current_voltage_and_cycles() -> None:
+    power = load_board(PLAIN).power
+    assert power is not None
+    # 100 uA at 1 MHz and 3 V: a million cycles last a second, 300 uJ.
+    assert power.energy_uj(1_000_000) == 300.0
+    assert load_board("mps2-an386").power is None
 
 
 def test_commands_follow_from_the_file() -> None:

@@ -12,6 +12,7 @@ from toolchain.boards.board import (
     Limits,
     Memory,
     MemoryKind,
+    Power,
     RegisterStep,
 )
 from toolchain.boards.commands import EMULATOR, FlashCommand, emulator_command, flash_commands, machine_command
@@ -30,6 +31,7 @@ __all__ = [
     "Limits",
     "Memory",
     "MemoryKind",
+    "Power",
     "RegisterStep",
     "board_ids",
     "emulator_command",

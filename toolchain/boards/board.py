@@ -126,6 +126,23 @@ class Emulation:
 
 
 @dataclass(frozen=True)
+class Power:
+    """run_ua_per_mhz: current of the chip while its core runs from flash. volts: of the supply it flows from."""
+
+    run_ua_per_mhz: float
+    volts: float
+    source: str
+
+    def energy_uj(self, cycles: int) -> float:
+        """Microjoules of so many cycles: uA/MHz is pA a Hz, so a cycle takes that many picocoulombs.
+
+        >>> Power(100.0, 3.0, "").energy_uj(1_000_000)
+        300.0
+        """
+        return cycles * self.run_ua_per_mhz * self.volts / 1e6
+
+
+@dataclass(frozen=True)
 class Board:
     """One board; see the fields. sources: table of the file -> where its facts come from."""
 
@@ -141,6 +158,7 @@ class Board:
     layout: Layout
     flashing: Flashing | None
     emulation: Emulation | None
+    power: Power | None
     sources: tuple[tuple[str, str], ...]
 
     def memory_bytes(self, kind: MemoryKind) -> int:

@@ -25,6 +25,7 @@ from toolchain.boards.board import (
     Limits,
     Memory,
     MemoryKind,
+    Power,
     RegisterStep,
 )
 from toolchain.boards.schema import BoardFile, BuildTable, FlashTable, StepTable
@@ -148,6 +149,7 @@ def _board(board_id: str, file: BoardFile) -> Board:
         layout=layout,
         flashing=_flashing(file.flash),
         emulation=Emulation(file.emulate.machine, file.emulate.source) if file.emulate else None,
+        power=Power(file.power.run_ua_per_mhz, file.power.volts, file.power.source) if file.power else None,
         sources=_sources(file),
     )
 
@@ -231,5 +233,7 @@ def _check_limits(limits: Limits, memories: tuple[Memory, ...], layout: Layout) 
 
 def _sources(file: BoardFile) -> tuple[tuple[str, str], ...]:
     tables: list[tuple[str, Any]] = [("mcu", file.mcu), *((f"memory {m.name}", m) for m in file.memory)]
-    tables += [(key, getattr(file, key)) for key in ("clock", "console", "limits", "build", "flash", "emulate")]
+    tables += [
+        (key, getattr(file, key)) for key in ("clock", "console", "limits", "build", "flash", "emulate", "power")
+    ]
     return tuple((key, table.source) for key, table in tables if table is not None)

@@ -146,6 +146,13 @@ class FlashTable(Sourced):
         return self
 
 
+class PowerTable(Sourced):
+    """[power]. Current of the whole chip while the core runs from flash, per megahertz, and the voltage it flows at."""
+
+    run_ua_per_mhz: Annotated[float, Field(gt=0, lt=10_000)]
+    volts: Annotated[float, Field(gt=0, lt=6)]
+
+
 class EmulateTable(Sourced):
     """[emulate]"""
 
@@ -164,3 +171,4 @@ class BoardFile(Table):
     build: BuildTable | None = None
     flash: FlashTable | None = None
     emulate: EmulateTable | None = None
+    power: PowerTable | None = None

@@ -121,6 +121,9 @@ def _details(board: Board) -> tuple[Table, ...]:
         facts.append(("emulated as", board.emulation.machine, "emulate"))
     if board.flashing is not None:
         facts.append(("programmed by", ", ".join(_tools(board)), "flash"))
+    if board.power is not None:
+        drawn = f"{board.power.run_ua_per_mhz:g} uA/MHz at {board.power.volts:g} V while running"
+        facts.append(("current", drawn, "power"))
     memories = tuple(
         Row((m.name, m.kind.value, f"0x{m.start:08x}", m.n_bytes, held[m.name], m.source)) for m in board.memories
     )
@@ -186,6 +189,7 @@ def board_json(board: Board) -> dict[str, Any]:
         },
         "emulated_as": board.emulation.machine if board.emulation else None,
         "programmed_by": _tools(board),
+        "power": board.power and {"run_ua_per_mhz": board.power.run_ua_per_mhz, "volts": board.power.volts},
         "sources": dict(board.sources),
     }
 

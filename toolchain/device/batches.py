@@ -47,9 +47,18 @@ def packed(graph: Graph, inputs: Batch) -> Int8:
 
 def unpacked(graph: Graph, outputs: Int8) -> dict[str, Int8]:
     """outputs: int8 [N, bytes of all outputs]; gives name -> int8 [N, *shape]."""
-    names = tuple(dict.fromkeys(graph.outputs))
+    return _apart(graph, graph.outputs, outputs)
+
+
+def unpacked_inputs(graph: Graph, inputs: Int8) -> dict[str, Int8]:
+    """inputs: int8 [N, bytes of all inputs]; gives name -> int8 [N, *shape]."""
+    return _apart(graph, graph.inputs, inputs)
+
+
+def _apart(graph: Graph, tensors: tuple[str, ...], values: Int8) -> dict[str, Int8]:
+    names = tuple(dict.fromkeys(tensors))
     ends = np.cumsum([graph.tensor(name).container_bytes for name in names])[:-1]
     return {
-        name: np.ascontiguousarray(part).reshape(len(outputs), *graph.tensor(name).shape)
-        for name, part in zip(names, np.split(outputs, ends, axis=1), strict=True)
+        name: np.ascontiguousarray(part).reshape(len(values), *graph.tensor(name).shape)
+        for name, part in zip(names, np.split(values, ends, axis=1), strict=True)
     }

@@ -3,10 +3,16 @@
 
 from typing import Any
 
-from toolchain.device.profile import Call, Kind, Profile, Tally
+from toolchain.device.profile import Call, ElfProfile, Kind, Profile, Tally
 from toolchain.device.profile.timing import Timing, timing_of
 from toolchain.measure import How
 from toolchain.report.table import Column, Row, Table, Tone
+
+
+def elf_headline(profile: ElfProfile) -> str:
+    """File, what was counted, and whose timing."""
+    until = "it returned" if profile.last is None else profile.last
+    return f"{profile.elf.name}: from {profile.first} until {until}, cycles as of {profile.core}"
 
 
 def headline(profile: Profile) -> str:
@@ -38,12 +44,11 @@ def layer_table(profile: Profile) -> Table:
 
 
 def _figures(macs: int, tally: Tally, total: Tally) -> tuple[int | float | None, ...]:
-    share = round(100 * tally.cycles / total.cycles, 1) if total.cycles else None
     return (
         macs or None,
         *(tally.instructions, _per_mac(tally.instructions, macs)),
         *(tally.cycles, _per_mac(tally.cycles, macs)),
-        share,
+        _percent(tally.cycles, total.cycles),
     )
 
 
@@ -53,13 +58,29 @@ def _per_mac(value: int, macs: int) -> float | None:
 
 def kind_table(total: Tally) -> Table:
     """Instructions by what they do."""
-    columns = (Column("instructions by kind", text=True), Column("number", how=How.EMULATED), Column("share", "%"))
+    columns = (
+        Column("instructions by kind", text=True),
+        Column("number", how=How.EMULATED),
+        Column("share", "%", How.EMULATED),
+        Column("cycles", how=How.ESTIMATED),
+        Column("share", "%", How.ESTIMATED),
+    )
     rows = [
-        Row((kind.value, count, round(100 * count / total.instructions, 1)))
-        for kind, count in sorted(total.kinds.items(), key=lambda item: (-item[1], list(Kind).index(item[0])))
+        Row((kind.value, count, _percent(count, total.instructions), cycles, _percent(cycles, total.cycles)))
+        for kind, count, cycles in kinds_by_cycles(total)
     ]
-    rows.append(Row(("total", total.instructions, 100.0), Tone.TOTAL))
+    rows.append(Row(("total", total.instructions, 100.0, total.cycles, 100.0), Tone.TOTAL))
     return Table("", columns, tuple(rows))
+
+
+def kinds_by_cycles(total: Tally) -> list[tuple[Kind, int, int]]:
+    """(kind, instructions, cycles), most cycles first."""
+    found = [(kind, count, total.kind_cycles[kind]) for kind, count in total.kinds.items()]
+    return sorted(found, key=lambda entry: -entry[2])
+
+
+def _percent(part: int, whole: int) -> float:
+    return round(100 * part / whole, 1) if whole else 0.0
 
 
 def function_table(run: Call) -> Table:
@@ -81,23 +102,23 @@ def function_table(run: Call) -> Table:
 _FUNCTION_KEYS = ("instructions", "instructions_inclusive", "cycles_estimated", "cycles_estimated_inclusive")
 
 
-def functions_json(run: Call) -> list[dict[str, Any]]:
-    """Functions by the cycles that they took themselves, most first."""
-    own: dict[str, list[int]] = {}
+def functions_json(*calls: Call) -> list[dict[str, Any]]:
+    """Functions by the cycles that they took themselves, most first; the same one below several calls once."""
+    found: dict[str, list[int]] = {}
 
     def add(call: Call, above: frozenset[str]) -> None:
-        total = call.total
-        figures = own.setdefault(call.function, [0, 0, 0, 0])
+        figures = found.setdefault(call.function, [0, 0, 0, 0])
         figures[0] += call.own.instructions
         figures[2] += call.own.cycles
         if call.function not in above:  # a function below itself is in its own total already
-            figures[1] += total.instructions
-            figures[3] += total.cycles
+            figures[1] += call.total.instructions
+            figures[3] += call.total.cycles
         for callee in call.calls:
             add(callee, above | {call.function})
 
-    add(run, frozenset())
-    entries = [{"function": name, **dict(zip(_FUNCTION_KEYS, figures, strict=True))} for name, figures in own.items()]
+    for call in calls:
+        add(call, frozenset())
+    entries = [{"function": name, **dict(zip(_FUNCTION_KEYS, figures, strict=True))} for name, figures in found.items()]
     return sorted(entries, key=lambda entry: (-entry["cycles_estimated"], entry["function"]))
 
 
@@ -124,12 +145,35 @@ def memory_table(profile: Profile) -> Table:
     return Table("", columns, rows, (note,))
 
 
+def energy_note(profile: Profile) -> str | None:
+    """Energy of one inference, where the board's file knows its current."""
+    if profile.energy_uj is None or profile.board.power is None:
+        return None
+    power = profile.board.power
+    return f"energy {profile.energy_uj:,.4g} uJ (estimated): {power.run_ua_per_mhz:g} uA/MHz at {power.volts:g} V"
+
+
 def timing_notes(timing: Timing) -> tuple[str, ...]:
     """Where the cycles come from, one line each."""
     return (
         f"Cycles of {timing.core}: {timing.source}; memory without wait states.",
         *(f"  assumed: {text}" for text in timing.assumed),
     )
+
+
+def elf_json(profile: ElfProfile) -> dict[str, Any]:
+    """What was counted in a firmware of somebody else's, JSON-able."""
+    total = profile.run.total
+    return {
+        "elf": str(profile.elf),
+        "from": profile.first,
+        "to": profile.last,
+        "core": profile.core,
+        **_tally_json(total),
+        "kinds": _kinds_json(total),
+        "functions": functions_json(profile.run),
+        "timing": _timing_json(profile.core),
+    }
 
 
 def profile_json(profile: Profile) -> dict[str, Any]:
@@ -145,6 +189,8 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "macs": profile.macs,
         **_tally_json(total),
         "kinds": _kinds_json(total),
+        "time_ms_estimated": profile.time_ms,
+        "energy_uj_estimated": profile.energy_uj,
         "flash_bytes": memory.flash_bytes,
         "engine_flash_bytes": memory.engine_flash_bytes,
         "engine_code_bytes": memory.engine_code_bytes,
@@ -154,6 +200,7 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "static_bytes": memory.static_bytes,
         "stack_bytes": memory.stack.used_bytes,
         "stack_bound_bytes": memory.stack.bound_bytes,
+        "stack_reserved_bytes": memory.stack.reserved_bytes,
         "layers": [
             {
                 "name": layer.name,
@@ -163,16 +210,18 @@ def profile_json(profile: Profile) -> dict[str, Any]:
                 **_tally_json(layer.tally),
                 "kinds": _kinds_json(layer.tally),
                 "constant_bytes": layer.constant_bytes,
-                "functions": [entry for call in layer.calls for entry in functions_json(call)],
+                "functions": functions_json(*layer.calls),
             }
             for layer in profile.layers
         ],
         "functions": functions_json(profile.run),
-        "timing": {
-            "source": timing_of(profile.core.name).source,
-            "assumed": list(timing_of(profile.core.name).assumed),
-        },
+        "timing": _timing_json(profile.core.name),
     }
+
+
+def _timing_json(core: str) -> dict[str, Any]:
+    timing = timing_of(core)
+    return {"source": timing.source, "assumed": list(timing.assumed)}
 
 
 def _tally_json(tally: Tally) -> dict[str, int]:

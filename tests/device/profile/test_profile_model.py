@@ -90,11 +90,12 @@ def test_a_board_without_emulator_is_counted_on_one_with_its_core() -> None:
     assert profile.total == profile_model(graph, load_board("mps2-an386")).total
 
 
-def test_code_of_a_smaller_core_runs_on_a_larger_one() -> None:
-    graph, board = tiny_graph(), load_board("mps2-an385")
-    small = profile_model(graph, replace(board, core=known_core("cortex-m0plus")))
-    assert small.core.name == "cortex-m0plus"
-    assert small.total.instructions > profile_model(graph, board).total.instructions
+@pytest.mark.parametrize(("core", "on"), [("cortex-m0plus", "mps2-an385"), ("cortex-m23", "mps2-an505")])
+def test_code_of_a_smaller_core_runs_on_a_larger_one(core: str, on: str) -> None:
+    graph, board = tiny_graph(), load_board("nucleo-f446re")
+    small = profile_model(graph, replace(board, core=known_core(core)))
+    assert (small.core.name, small.counted_on.id) == (core, on)
+    assert small.total.instructions > profile_model(graph, load_board(on)).total.instructions
 
 
 def test_parts_of_a_sum_are_kept_by_kind() -> None:

@@ -18,7 +18,7 @@ from toolchain.device.profile.instructions import Instruction, Kind, decode_bloc
 from toolchain.device.profile.symbols import Symbols
 from toolchain.device.profile.tally import Tally, summed
 from toolchain.device.profile.timing import Timing
-from toolchain.device.profile.timing.cycles import cycles_not_taken, cycles_of
+from toolchain.device.profile.timing.cycles import cycles_of
 from toolchain.device.profile.trace import Edge, Trace
 
 
@@ -62,48 +62,68 @@ _Node = tuple[int, str]  # context, function
 def call_tree(trace: Trace, symbols: Symbols, timing: Timing, parted: Callable[[int], int] = whole) -> CallTree:
     """The calls of a trace. parted: address in the outermost function -> the part of it that the address belongs to."""
     code = decode_blocks(trace.blocks)
-    root = (0, symbols.function_at(trace.start))
-    own = _own(trace, code, symbols, timing, lambda node, address: parted(address) if node == root else 0)
-    parents = _parents(trace, code, symbols, root)
-    below: dict[_Node, list[tuple[_Node, int]]] = {}
+    names = _Names(trace, symbols)
+    root = (0, names.at(0, trace.start))
+    own = _own(trace, code, names, timing, lambda node, address: parted(address) if node == root else 0)
+    parents = _parents(trace, code, names, root)
+    below: dict[_Node, list[tuple[int, _Node]]] = {}
     for node, (parent, address) in parents.items():
-        below.setdefault(parent, []).append((node, parted(address) if parent == root else 0))
+        if node in own:
+            below.setdefault(parent, []).append((parted(address) if parent == root else 0, node))
 
-    def call(node: _Node, part: int) -> Call:
-        calls = tuple(call(child, at) for child, at in sorted(below.get(node, ()), key=lambda pair: (pair[1], pair[0])))
-        return Call(node[1], part, summed(tally for (owner, _), tally in own.items() if owner == node), calls)
+    def call(part: int, node: _Node) -> Call:
+        calls = tuple(call(*child) for child in sorted(below.get(node, ())))
+        return Call(node[1], part, summed(own[node].values()), calls)
 
-    return CallTree(call(root, 0), {part: tally for (node, part), tally in own.items() if node == root})
+    return CallTree(call(0, root), own[root])
 
 
 _Code = Mapping[int, tuple[Instruction, ...]]
 
 
+class _Names:
+    """Functions by address; code without a symbol is named by the address at which its call entered it."""
+
+    def __init__(self, trace: Trace, symbols: Symbols) -> None:
+        self.children = {(c.parent, c.return_address): index for index, c in trace.contexts.items() if index}
+        self._symbols = symbols
+        self._entries = {0: trace.start}
+        for edge in trace.edges:
+            entered = self.children.get((edge.context, trace.blocks[edge.block].end))
+            if entered is not None and edge.following is not None and not _falls_through(trace, edge):
+                self._entries.setdefault(entered, trace.blocks[edge.following].start)
+
+    def at(self, context: int, address: int) -> str:
+        """Name of the function that an address is part of when it runs in that context."""
+        return self._symbols.function_at(address) or f"0x{self._entries[context]:08x}"
+
+
 def _own(
-    trace: Trace, code: _Code, symbols: Symbols, timing: Timing, part_of: Callable[[_Node, int], int]
-) -> dict[tuple[_Node, int], Tally]:
+    trace: Trace, code: _Code, names: _Names, timing: Timing, part_of: Callable[[_Node, int], int]
+) -> dict[_Node, dict[int, Tally]]:
     """What each function did itself in each context, by part."""
     kinds: dict[tuple[_Node, int], Counter[Kind]] = {}
-    cycles: Counter[tuple[_Node, int]] = Counter()
+    cycles: dict[tuple[_Node, int], Counter[Kind]] = {}
     entered = _entered_straight(trace, code)
     for edge in trace.edges:
         block = code[edge.block]
-        costs = [cost * edge.count for cost in cycles_of(timing, block)]
         last = block[-1]
         stayed = last.conditional and _falls_through(trace, edge)
-        if stayed:
-            costs[-1] = cycles_not_taken(timing, last) * edge.count
+        costs = [cost * edge.count for cost in cycles_of(timing, block, taken=not stayed)]
+        # What entering the block without a jump saves is taken off once, at its first edge.
         for before, count in entered.pop((edge.context, edge.block), {}).items():
-            saved = cycles_of(timing, block, before)[0] - cycles_of(timing, block)[0]
-            costs[0] += saved * count
+            costs[0] -= (cycles_of(timing, block)[0] - cycles_of(timing, block, before)[0]) * count
         for instruction, cost in zip(block, costs, strict=True):
-            node = (edge.context, symbols.function_at(instruction.address))
+            node = (edge.context, names.at(edge.context, instruction.address))
             owner = (node, part_of(node, instruction.address))
             not_taken = stayed and instruction is last and last.kind is Kind.BRANCH_TAKEN
             kind = Kind.BRANCH_NOT_TAKEN if not_taken else instruction.kind
             kinds.setdefault(owner, Counter())[kind] += edge.count
-            cycles[owner] += cost
-    return {owner: Tally(dict(counted), cycles[owner]) for owner, counted in kinds.items()}
+            cycles.setdefault(owner, Counter())[kind] += cost
+    found: dict[_Node, dict[int, Tally]] = {}
+    for (node, part), counted in kinds.items():
+        found.setdefault(node, {})[part] = Tally(dict(counted), dict(cycles[node, part]))
+    return found
 
 
 def _falls_through(trace: Trace, edge: Edge) -> bool:
@@ -121,31 +141,27 @@ def _entered_straight(trace: Trace, code: _Code) -> dict[tuple[int, int], dict[I
     return found
 
 
-def _parents(trace: Trace, code: _Code, symbols: Symbols, root: _Node) -> dict[_Node, tuple[_Node, int]]:
+def _parents(trace: Trace, code: _Code, names: _Names, root: _Node) -> dict[_Node, tuple[_Node, int]]:
     """For each function in each context: who called it (or jumped to it), and from which address."""
-    children = {(context.parent, context.return_address): index for index, context in trace.contexts.items() if index}
     parents: dict[_Node, tuple[_Node, int]] = {}
     jumps: list[tuple[_Node, _Node, int]] = []
     for edge in trace.edges:
         if edge.following is None:
             continue
         last = code[edge.block][-1]
-        caller = (edge.context, symbols.function_at(last.address))
-        target = trace.blocks[edge.following].start
-        entered = children.get((edge.context, trace.blocks[edge.block].end)) if last.mnemonic in _CALLS else None
-        if entered is not None:
-            parents.setdefault((entered, symbols.function_at(target)), (caller, last.address))
+        caller = (edge.context, names.at(edge.context, last.address))
+        end, target = trace.blocks[edge.block].end, trace.blocks[edge.following].start
+        entered = names.children.get((edge.context, end))
+        if entered is not None and target != end:
+            parents.setdefault((entered, names.at(entered, target)), (caller, last.address))
         elif not _returns(trace, edge.context, target):
-            jumps.append((caller, (edge.context, symbols.function_at(target)), last.address))
+            jumps.append((caller, (edge.context, names.at(edge.context, target)), last.address))
     known = {root, *parents}
     while more := [jump for jump in jumps if jump[0] in known and jump[1] not in known]:
         for caller, callee, address in more:
             parents.setdefault(callee, (caller, address))
             known.add(callee)
     return parents
-
-
-_CALLS = ("bl", "blx", "blxns")
 
 
 def _returns(trace: Trace, context: int, target: int) -> bool:

@@ -112,25 +112,39 @@ class Profile:
         return summed(layer.tally for layer in self.layers)
 
     @property
+    def time_ms(self) -> float:
+        """Of the estimated cycles at the board's clock."""
+        return 1000 * self.total.cycles / self.board.clock.hz
+
+    @property
+    def energy_uj(self) -> float | None:
+        """Of the estimated cycles; None where the board's file does not know its current."""
+        return self.board.power.energy_uj(self.total.cycles) if self.board.power else None
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of all layers."""
         return sum(layer.macs for layer in self.layers)
 
 
-def emulated_stand_in(board: Board) -> Board:
-    """`board` if it is emulated, else an emulated one with its core and options: counts belong to the core.
+# Cores that no board of ours has in QEMU, and one that carries out every instruction of theirs: Armv7-M has those of
+# Armv6-M, Armv8-M Mainline those of its Baseline. Source: Armv7-M ARM (DDI 0403) D3, Armv8-M ARM (DDI 0553) A1.3.
+_RUN_BY = {"cortex-m0": "cortex-m3", "cortex-m0plus": "cortex-m3", "cortex-m23": "cortex-m33"}
 
-    Raises BoardError where no emulated board has that core.
+
+def emulated_stand_in(board: Board) -> Board:
+    """`board` if it is emulated, else an emulated one that runs its core's code: counts belong to the core.
+
+    Raises BoardError where there is none.
     """
     if board.emulation is not None:
         return board
+    wanted = _RUN_BY.get(board.core.name, board.core.name)
     for name in board_ids():
         other = load_board(name)
-        if other.emulation is not None and other.core.name == board.core.name:
+        if other.emulation is not None and other.core.name == wanted:
             return replace(other, core=board.core)
-    raise BoardError(
-        f"board {board.id}: is not emulated, and no emulated board has its core {board.core.name} to count on"
-    )
+    raise BoardError(f"board {board.id}: is not emulated, and no emulated board has its core {wanted} to count on")
 
 
 def random_input(graph: Graph, seed: int) -> Batch:

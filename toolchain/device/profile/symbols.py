@@ -5,6 +5,7 @@ The ELF file may be anybody's: whatever is wrong with it becomes one ToolError.
 """
 
 import bisect
+import difflib
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +43,11 @@ class Symbols:
         self._starts = [function.start for function in functions]
         self._labels = labels
 
-    def function_at(self, address: int) -> str:
-        """Name of the function that holds `address`; the address itself where no symbol does."""
+    def function_at(self, address: int) -> str | None:
+        """Name of the function that holds `address`; None where no symbol does."""
         at = bisect.bisect_right(self._starts, address) - 1
         found = self.functions[at] if at >= 0 else None
-        return found.name if found is not None and address < found.end else f"0x{address:08x}"
+        return found.name if found is not None and address < found.end else None
 
     def address_of(self, name: str) -> int:
         """Address of that symbol, or the number itself (`0x8000412`). Raises ToolError naming near symbols."""
@@ -56,9 +57,7 @@ class Symbols:
             return int(name, 16 if name.lower().startswith("0x") else 10) & ~1
         except ValueError:
             pass
-        from difflib import get_close_matches
-
-        near = get_close_matches(name, self._labels, n=3, cutoff=0.5)
+        near = difflib.get_close_matches(name, self._labels, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; give a symbol that is linked, or an address"
         raise ToolError(f"{self.path}: there is no symbol {name!r}{hint}")
 

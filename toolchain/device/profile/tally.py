@@ -9,19 +9,28 @@ from toolchain.device.profile.instructions import Kind
 
 @dataclass(frozen=True)
 class Tally:
-    """kinds: instructions carried out, exact. cycles: by the core's timing table, an estimate."""
+    """kinds: instructions carried out, exact. kind_cycles: their cycles by the core's timing table, an estimate."""
 
     kinds: Mapping[Kind, int] = field(default_factory=dict)
-    cycles: int = 0
+    kind_cycles: Mapping[Kind, int] = field(default_factory=dict)
 
     @property
     def instructions(self) -> int:
         """All of them."""
         return sum(self.kinds.values())
 
+    @property
+    def cycles(self) -> int:
+        """Of all of them."""
+        return sum(self.kind_cycles.values())
+
 
 def summed(tallies: Iterable[Tally]) -> Tally:
     """All of them together; kinds in the order of Kind."""
-    parts = tuple(tallies)
-    counts = {kind: sum(part.kinds.get(kind, 0) for part in parts) for kind in Kind}
-    return Tally({kind: n for kind, n in counts.items() if n}, sum(part.cycles for part in parts))
+    kinds, cycles = dict.fromkeys(Kind, 0), dict.fromkeys(Kind, 0)
+    for tally in tallies:
+        for kind, count in tally.kinds.items():
+            kinds[kind] += count
+            cycles[kind] += tally.kind_cycles[kind]
+    ran = [kind for kind in Kind if kinds[kind]]
+    return Tally({kind: kinds[kind] for kind in ran}, {kind: cycles[kind] for kind in ran})

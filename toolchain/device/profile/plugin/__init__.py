@@ -33,9 +33,9 @@ def plugin_library() -> Path:
     try:
         kept = cache_folder() / f"block_counts-{key[:24]}.so"
     except RuntimeError:  # a user without a home, as containers have
-        return _temporary()
+        return temporary_library()
     if not kept.is_file():
-        built = _temporary()
+        built = temporary_library()
         # Where the home cannot be written, this process keeps its own.
         try:
             with written_aside(kept) as aside:
@@ -46,7 +46,7 @@ def plugin_library() -> Path:
 
 
 @cache
-def _temporary() -> Path:
+def temporary_library() -> Path:
     """A build that goes away with this process."""
     folder = Path(tempfile.mkdtemp(prefix="subbyte-plugin-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

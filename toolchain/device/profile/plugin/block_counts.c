@@ -107,7 +107,7 @@ struct mark {
 
 #define LISTS (1u << 16)
 #define NOWHERE UINT32_MAX /* after the last block */
-#define MOST_DEPTH 512u
+#define MOST_DEPTH 200u
 #define MOST_CONTEXTS (1u << 20)
 
 static struct block *lists[LISTS];
@@ -284,10 +284,10 @@ static void finish_counting(void)
   }
 }
 
-/* The calls and returns that lie between `block`, which ran, and `next`. */
+/* The call or the return that lies between `block`, which ran, and `next`. */
 static void follow(const struct block *block, const struct block *next)
 {
-  if (block->calls) {
+  if (block->calls && next->start != block->end) { /* else a call whose condition failed */
     if (depth + 1 >= MOST_DEPTH || n_contexts >= MOST_CONTEXTS) {
       failure = "calls nest too deeply, or take too many ways (recursion?)";
       finish_counting();

@@ -15,23 +15,20 @@ _SINGLE = (Kind.LOAD, Kind.STORE)
 _VECTOR = (Kind.VECTOR_LOAD, Kind.VECTOR_STORE, Kind.VECTOR_MAC, Kind.VECTOR_OTHER)
 
 
-def cycles_of(timing: Timing, block: Sequence[Instruction], before: Instruction | None = None) -> list[int]:
-    """Cycles of each instruction of a block, its last one taken if it is a branch.
+def cycles_of(
+    timing: Timing, block: Sequence[Instruction], before: Instruction | None = None, *, taken: bool = True
+) -> list[int]:
+    """Cycles of each instruction of a block. taken: whether its last one, where it is conditional, was carried out.
 
     before: the instruction that ran right before, where the block was entered without a jump.
     """
     found, alone = [], True
     for instruction in block:
         beside = before is not None and not alone and goes_beside(timing, before, instruction)
-        cycles = _cycles(timing, instruction, before, taken=True)
+        cycles = _cycles(timing, instruction, before, taken=taken)
         found.append(max(cycles - 1, 0) if beside else cycles)
         before, alone = instruction, beside
     return found
-
-
-def cycles_not_taken(timing: Timing, last: Instruction) -> int:
-    """Cycles of the last instruction of a block, conditional and not carried out."""
-    return _cycles(timing, last, None, taken=False)
 
 
 def _cycles(timing: Timing, instruction: Instruction, before: Instruction | None, *, taken: bool) -> int:
