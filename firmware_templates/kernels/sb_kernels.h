@@ -70,6 +70,18 @@ typedef struct {
   int8_t low, high;
 } sb_paired_conv_layer;
 
+/* DepthwiseConv2D by a `_scalar` kernel: where it is turned, `window` and the weights have H and W exchanged. */
+typedef struct {
+  const int8_t *weights;
+  const sb_channel *channels; /* bias - 128 * sum of the channel's weights */
+  const int8_t *shifts;
+  sb_window window;
+  uint16_t input_channels, output_channels;
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high;
+  int8_t turned; /* 0 or 1 */
+} sb_turned_conv_layer;
+
 typedef struct {
   const int8_t *weights;
   const sb_channel *channels;
@@ -142,6 +154,8 @@ void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input,
 /* Output channel c reads input channel c / (output_channels / input_channels).
    May run in place where both have as many channels and the output no more pixels than the input. */
 void sb_depthwise_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
+                                   void *scratch);
 void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 

@@ -130,7 +130,7 @@ def _reach(graph: Graph, op: DepthwiseConv2D) -> tuple[int, int]:
     return reach_h, (columns - 1) * op.stride.w + (kernel_w - 1) * op.dilation.w + 1
 
 
-def _depthwise_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
+def depthwise_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
     """One plane of bytes."""
     reach_h, reach_w = _reach(graph, op)
     return reach_h * reach_w
@@ -154,7 +154,7 @@ def pointwise_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
     return (op.input,) if narrower else ()
 
 
-def _depthwise_overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
+def depthwise_overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
     """Its input, if each channel gives one, and no more pixels: the proof stands in the kernels' files."""
     smaller = graph.tensor(op.output).n_elements <= graph.tensor(op.input).n_elements
     return (op.input,) if smaller and op.multiplier == 1 else ()
@@ -283,7 +283,7 @@ KERNELS = (
         refuses=_refuses_depthwise_3x3_dsp,
         code=windowed_code("sb_depthwise_conv2d_3x3_s8_dsp", as_they_are, "one window a channel"),
         scratch_bytes=_depthwise_3x3_dsp_scratch,
-        overwrites=_depthwise_overwrites,
+        overwrites=depthwise_overwrites,
         helpers=("sb_clamp_s8.c",),
     ),
     Kernel(
@@ -293,7 +293,7 @@ KERNELS = (
         refuses=_refuses_depthwise_dsp,
         code=windowed_code("sb_depthwise_conv2d_s8_dsp", as_they_are, "one window a channel"),
         scratch_bytes=_depthwise_dsp_scratch,
-        overwrites=_depthwise_overwrites,
+        overwrites=depthwise_overwrites,
         helpers=("sb_clamp_s8.c",),
     ),
     Kernel(
@@ -302,7 +302,7 @@ KERNELS = (
         "twice",
         refuses=refuses_plain,
         code=windowed_code("sb_depthwise_conv2d_s8", as_they_are, "one window a channel"),
-        scratch_bytes=_depthwise_scratch,
-        overwrites=_depthwise_overwrites,
+        scratch_bytes=depthwise_scratch,
+        overwrites=depthwise_overwrites,
     ),
 )

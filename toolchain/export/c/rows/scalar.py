@@ -5,23 +5,32 @@ They ask for sums of products that stay within 16 bits for a few products at lea
 that are cut here; what was cut off is a list that the kernel adds afterwards.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.core import Core
+from toolchain.export.c.code import Array, LayerCode, Struct
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.layout import Rows, shift_table, sum_bounds
+from toolchain.export.c.layout import Rows, channel_table, shift_table, sum_bounds
 from toolchain.export.c.rows.convolutions import (
     Weighted,
     Windowed,
     bias_of,
+    conv_code,
+    depthwise_overwrites,
+    depthwise_scratch,
     pointwise_overwrites,
     refuses_pointwise,
+    scales_text,
     weight_rows,
+    window_struct,
     windowed_code,
 )
+from toolchain.graph.fixedpoint import wrap_int32
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Conv2D
+from toolchain.graph.ops import Conv2D, DepthwiseConv2D
 from toolchain.graph.requantisation import Requantisation, conv_requantisation
 
 # Times 128, the magnitude of an activation, it stays below 2^15.
@@ -95,6 +104,53 @@ def _windows_bytes(graph: Graph, op: Conv2D) -> int:
     return _patches_bytes(graph, op) + 2 * (kernel_w if op.dilation.w == 1 else 1) * depth
 
 
+def _turned(graph: Graph, op: DepthwiseConv2D) -> bool:
+    """Whether the plane has H and W exchanged, so that the longer of its outputs' axes runs fastest."""
+    _, rows, columns, _ = graph.tensor(op.output).shape
+    return rows > columns
+
+
+def _plane_bytes(graph: Graph, op: DepthwiseConv2D) -> int:
+    """One plane of bytes, and three strides behind it."""
+    stride = op.stride.h if _turned(graph, op) else op.stride.w
+    return depthwise_scratch(graph, op) + 3 * stride
+
+
+def _turned_window(window: Struct) -> Struct:
+    """The same window with H and W exchanged."""
+    values = {name: (c_type, value) for name, c_type, value in window.members}
+    other = {name: name[:-1] + "hw"[name.endswith("h")] for name in values} | {
+        "pad_top": "pad_left",
+        "pad_left": "pad_top",
+    }
+    return Struct(window.c_type, tuple((name, *values[other[name]]) for name in values))
+
+
+def _depthwise_code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
+    weights, requantisation = graph.tensor(op.weights), conv_requantisation(graph, op)
+    _, kernel_h, kernel_w, channels = weights.shape
+    turned = _turned(graph, op)
+    rows, window = weight_rows(graph, op), window_struct(graph, op)
+    order = "one window a channel"
+    # The plane holds each byte + 128.
+    bias = np.asarray(wrap_int32(bias_of(graph, op) - 128 * rows.sum(axis=1, dtype=np.int64)), np.int32)
+    if turned:
+        rows = rows.reshape(channels, kernel_h, kernel_w).transpose(0, 2, 1)
+        window = _turned_window(window)
+        order += ", H and W exchanged"
+    comment = f"{list(weights.shape)} as {order}; {scales_text(weights)}"
+    arrays = (
+        Array("weights", "int8_t", rows.ravel(), comment),
+        Array("channels", "sb_channel", channel_table(bias, requantisation), "bias, multiplier"),
+        Array("shifts", "int8_t", shift_table(requantisation), "shift of each channel"),
+    )
+    code = conv_code(graph, op, "sb_depthwise_conv2d_s8_scalar", arrays, "sb_turned_conv_layer")
+    assert code.parameters is not None
+    members = tuple((n, t, window if n == "window" else v) for n, t, v in code.parameters.members)
+    parameters = Struct("sb_turned_conv_layer", (*members, ("turned", "int8_t", int(turned))))
+    return replace(code, parameters=parameters)
+
+
 _QUADS = "fours within 255 and what is above"
 _CONV_HELPERS = ("sb_four_pixels_s8_scalar.c", "sb_clamp_s8.c")
 
@@ -117,5 +173,15 @@ KERNELS = (
         code=windowed_code("sb_conv2d_s8_scalar", cut_quads, _QUADS, words=True),
         scratch_bytes=_windows_bytes,
         helpers=_CONV_HELPERS,
+    ),
+    Kernel(
+        "sb_depthwise_conv2d_s8_scalar",
+        DepthwiseConv2D,
+        "twice",
+        refuses=_refuses_conv2d,
+        code=_depthwise_code,
+        scratch_bytes=_plane_bytes,
+        overwrites=depthwise_overwrites,
+        helpers=("sb_clamp_s8.c",),
     ),
 )
