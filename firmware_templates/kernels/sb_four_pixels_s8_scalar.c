@@ -41,15 +41,7 @@ void sb_four_pixels_s8_scalar(const sb_conv_layer *layer, const uint32_t *patche
   for (const sb_channel *const last = channel + layer->output_channels; channel < last; channel++) {
     const sb_joint_sums start = sb_joint_start(channel->bias, quads);
     sums s = {start, start};
-    const uint32_t *x = patches;
-    const int8_t *const end = w + 4 * quads;
-    if (quads & 1) {
-      x = sb_add_quad(&s.pq, &s.rs, x, &w);
-    }
-    while (w < end) {
-      x = sb_add_quad(&s.pq, &s.rs, x, &w);
-      x = sb_add_quad(&s.pq, &s.rs, x, &w);
-    }
+    w = sb_add_quads(&s.pq, &s.rs, patches, w, quads);
     rest = add_rest(&s, patches, rest);
     const int32_t multiplier = channel->multiplier;
     const int32_t right = -1 - *shift++;

@@ -70,16 +70,15 @@ SB_INLINE int32_t sb_second(sb_joint_sums sums)
 }
 
 /*
- * Adds the products of a quad: four weights with four times two pairs, one chunk each. Gives the address of the next
- * quad's pairs. GCC finds neither LDRD nor room for thirteen values in registers by itself, so these are written out.
+ * Adds the products of `quads` quads: four weights with four times two pairs, one chunk each. Gives the address behind
+ * the weights, which are aligned to 4 bytes as the pairs are. Written out, as GCC finds neither LDRD nor LDM here and
+ * moves values out of registers and back.
  */
 #if defined(__OPTIMIZE__) && defined(__GNUC__) && defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 2
 
-/* Armv7-M and Armv8-M Main: 20 instructions. */
-SB_INLINE const uint32_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
-                                      const int8_t **weights)
+/* Armv7-M and Armv8-M Main: 20 instructions a quad. */
+SB_INLINE const int8_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t **pairs, const int8_t *weights)
 {
-  const int8_t *from = *weights;
   uint32_t pq_chunk, rs_chunk, p, r, w;
   __asm__ volatile("ldrd %[p], %[r], [%[pairs]], #8\n\t"
                    "ldrsb %[w], [%[from]], #1\n\t"
@@ -101,30 +100,97 @@ SB_INLINE const uint32_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, cons
                    "add %[pq_high], %[pq_high], %[pq], asr #16\n\t"
                    "add %[rs_all], %[rs_all], %[rs]\n\t"
                    "add %[rs_high], %[rs_high], %[rs], asr #16"
-                   : [pairs] "+r"(pairs), [from] "+r"(from), [pq_all] "+r"(pq->all), [pq_high] "+r"(pq->high),
+                   : [pairs] "+r"(*pairs), [from] "+r"(weights), [pq_all] "+r"(pq->all), [pq_high] "+r"(pq->high),
                      [rs_all] "+r"(rs->all), [rs_high] "+r"(rs->high), [pq] "=&r"(pq_chunk), [rs] "=&r"(rs_chunk),
                      [p] "=&r"(p), [r] "=&r"(r), [w] "=&r"(w)
                    : [start] "r"(SB_CHUNK)
                    : "memory");
-  *weights = from;
-  return pairs;
+  return weights;
+}
+
+SB_INLINE const int8_t *sb_add_quads(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
+                                     const int8_t *weights, int32_t quads)
+{
+  const int8_t *const end = weights + 4 * quads;
+  if (quads & 1) {
+    weights = sb_add_quad(pq, rs, &pairs, weights);
+  }
+  while (weights < end) {
+    weights = sb_add_quad(pq, rs, &pairs, weights);
+    weights = sb_add_quad(pq, rs, &pairs, weights);
+  }
+  return weights;
+}
+
+#elif defined(__OPTIMIZE__) && defined(__GNUC__) && defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
+
+/* Armv6-M and Armv8-M Baseline: 35 instructions a quad. Chunks in r2, r3, sums in high registers, the end in lr. */
+SB_INLINE const int8_t *sb_add_quads(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
+                                     const int8_t *weights, int32_t quads)
+{
+  uint32_t four = (uint32_t)(weights + 4 * quads), w;
+  __asm__ volatile(".syntax unified\n\t"
+                   "mov lr, %[four]\n"
+                   "1:\n\t"
+                   "ldmia %[from]!, { %[four] }\n\t"
+                   "ldmia %[pairs]!, {r2, r3}\n\t"
+                   "sxtb %[w], %[four]\n\t" /* the first weight */
+                   "muls r2, %[w], r2\n\t"
+                   "add r2, %[start]\n\t"
+                   "muls r3, %[w], r3\n\t"
+                   "add r3, %[start]\n\t"
+                   "ldmia %[pairs]!, {r0, r1}\n\t"
+                   "lsls %[w], %[four], #16\n\t" /* the second */
+                   "asrs %[w], %[w], #24\n\t"
+                   "muls r0, %[w], r0\n\t"
+                   "adds r2, r2, r0\n\t"
+                   "muls r1, %[w], r1\n\t"
+                   "adds r3, r3, r1\n\t"
+                   "ldmia %[pairs]!, {r0, r1}\n\t"
+                   "lsls %[w], %[four], #8\n\t" /* the third */
+                   "asrs %[w], %[w], #24\n\t"
+                   "muls r0, %[w], r0\n\t"
+                   "adds r2, r2, r0\n\t"
+                   "muls r1, %[w], r1\n\t"
+                   "adds r3, r3, r1\n\t"
+                   "ldmia %[pairs]!, {r0, r1}\n\t"
+                   "asrs %[w], %[four], #24\n\t" /* the last */
+                   "muls r0, %[w], r0\n\t"
+                   "adds r2, r2, r0\n\t"
+                   "muls r1, %[w], r1\n\t"
+                   "adds r3, r3, r1\n\t"
+                   "add %[pq_all], r2\n\t"
+                   "asrs r2, r2, #16\n\t"
+                   "add %[pq_high], r2\n\t"
+                   "add %[rs_all], r3\n\t"
+                   "asrs r3, r3, #16\n\t"
+                   "add %[rs_high], r3\n\t"
+                   "cmp %[from], lr\n\t"
+                   "bne 1b"
+                   : [pairs] "+l"(pairs), [from] "+l"(weights), [pq_all] "+h"(pq->all), [pq_high] "+h"(pq->high),
+                     [rs_all] "+h"(rs->all), [rs_high] "+h"(rs->high), [four] "+l"(four), [w] "=&l"(w)
+                   : [start] "h"(SB_CHUNK)
+                   : "r0", "r1", "r2", "r3", "lr", "cc", "memory");
+  return weights;
 }
 
 #else
 
-SB_INLINE const uint32_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
-                                      const int8_t **weights)
+SB_INLINE const int8_t *sb_add_quads(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
+                                     const int8_t *weights, int32_t quads)
 {
-  uint32_t pq_chunk = SB_CHUNK, rs_chunk = SB_CHUNK;
-  for (int32_t i = 0; i < 4; i++) {
-    const uint32_t w = (uint32_t)(int32_t)*(*weights)++;
-    pq_chunk += pairs[0] * w;
-    rs_chunk += pairs[1] * w;
-    pairs += 2;
+  for (; quads > 0; quads--) {
+    uint32_t pq_chunk = SB_CHUNK, rs_chunk = SB_CHUNK;
+    for (int32_t i = 0; i < 4; i++) {
+      const uint32_t w = (uint32_t)(int32_t)*weights++;
+      pq_chunk += pairs[0] * w;
+      rs_chunk += pairs[1] * w;
+      pairs += 2;
+    }
+    sb_add_chunk(pq, pq_chunk);
+    sb_add_chunk(rs, rs_chunk);
   }
-  sb_add_chunk(pq, pq_chunk);
-  sb_add_chunk(rs, rs_chunk);
-  return pairs;
+  return weights;
 }
 
 #endif
@@ -142,10 +208,27 @@ SB_INLINE int32_t sb_saturate_half(int32_t x)
 /* x / 2, rounded downwards, within int8. */
 SB_INLINE int32_t sb_saturate_half(int32_t x)
 {
-  return sb_clamp(x >> 1, INT8_MIN, INT8_MAX);
+  x >>= 1;
+  return x == (int8_t)x ? x : (x >> 31) ^ INT8_MAX;
 }
 
 #endif
+
+/* sb_high_product where |a| < 2^30, with a long multiplication. */
+SB_INLINE int32_t sb_product_long(int32_t a, int32_t b)
+{
+  const int64_t product = (int64_t)sb_wrapping_shift_left(a, 1) * b;
+  return (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+}
+
+/* sb_high_product where |a| < 2^29, from four products of halves: the low ones signed, so that nothing overflows. */
+SB_INLINE int32_t sb_product_of_halves(int32_t a, int32_t b)
+{
+  const int32_t a_low = (int16_t)a, b_low = (int16_t)b;
+  const int32_t a_high = (a - a_low) >> 16, b_high = (int32_t)(((uint32_t)b - (uint32_t)b_low) >> 16);
+  const int32_t middle = a_low * b_high + a_high * b_low + (a_low * b_low >> 16);
+  return 2 * (a_high * b_high) + ((middle + (1 << 14)) >> 15);
+}
 
 /*
  * sb_scale, the zero point and saturation to int8; exact where 2^29 > |sum| and the shift is to the right by at least
@@ -154,8 +237,11 @@ SB_INLINE int32_t sb_saturate_half(int32_t x)
  */
 SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
 {
-  const int64_t product = (int64_t)sb_wrapping_shift_left(sum, 1) * multiplier;
-  int32_t x = (int32_t)(product >> 32) + (int32_t)((uint32_t)product >> 31);
+#if defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
+  int32_t x = sb_product_of_halves(sum, multiplier);
+#else
+  int32_t x = sb_product_long(sum, multiplier);
+#endif
   x += x >> 31;
   return (int8_t)sb_saturate_half((x >> right) + twice);
 }

@@ -29,6 +29,8 @@ EACH(shift_right, sb_rounding_shift_right(x[i], b[i]))
 EACH(output_dsp, sb_output_dsp(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
 EACH(output_doubled, sb_output_doubled(x[i], a[i], b[i], 2 * (x[i] & 127) + 1))
 EACH(output_scalar, sb_output_scalar(x[i], a[i], -1 - b[i], 2 * (x[i] & 127) + 1))
+EACH(product_long, sb_product_long(x[i], a[i]))
+EACH(product_of_halves, sb_product_of_halves(x[i], a[i]))
 EACH(smmlar, sb_smmlar(x[i], a[i], b[i]))
 EACH(requantised, sb_requantised(sb_four(x[i], 0, 0, 0), a[i], b[i], x[i] & 127).lane[0])
 EACH(smlad, sb_smlad((uint32_t)x[i], (uint32_t)a[i], b[i]))
@@ -101,6 +103,14 @@ def test_ties_of_the_shift_go_away_from_zero(c: Callable[[str], Function]) -> No
     x = np.array([1, -1, 3, -3, 5, -5, 6, -6, 2, -2])
     bits = np.array([1, 1, 1, 1, 1, 1, 2, 2, 2, 2])
     assert c("shift_right")(x, x, bits).tolist() == [1, -1, 2, -2, 3, -3, 2, -2, 1, -1]
+
+
+@pytest.mark.parametrize(("name", "bits"), [("product_long", 30), ("product_of_halves", 29)])
+def test_products_of_cores_without_simd_are_the_definition(c: Callable[[str], Function], name: str, bits: int) -> None:
+    rng = np.random.default_rng(8)
+    x = np.clip(_int32(rng), -(1 << bits) + 1, (1 << bits) - 1)
+    multiplier = _multipliers(rng)
+    assert np.array_equal(c(name)(x, multiplier, x), rounded_high_product(x, multiplier))
 
 
 @pytest.mark.parametrize(("name", "bits"), [("output_dsp", 30), ("output_scalar", 29)])

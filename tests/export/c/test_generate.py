@@ -116,7 +116,7 @@ def test_only_the_kernels_that_are_called_come_along() -> None:
         "sb_clamp_s8.c",
         "sb_conv2d_1x1_s8_scalar.c",
         "sb_conv2d_s8_scalar.c",
-        "sb_depthwise_conv2d_s8.c",
+        "sb_depthwise_conv2d_s8_scalar.c",
         "sb_four_pixels_s8_scalar.c",
         "sb_fully_connected_s8.c",
         "sb_softmax_s8.c",
