@@ -4,36 +4,80 @@
  * the windows of three output pixels at a time are widened to int16 and met by all output channels at once, see
  * sb_paired_dsp.h for both layouts.
  *
- * Windows that lie within the image are widened where they are, row by row, if a row of them is a multiple of four
- * bytes; all others are copied first, border included. Of the last pixels, what is missing to three is the last again.
+ * The rows of the image that one row of outputs meets are copied to a band with their border, so that no window is
+ * anything but inside it. For the next row of outputs the band moves down by the stride:
  *
- * scratch, for n = kernel_h * kernel_w * input_channels, rounded up to a multiple of 4: three patches of n int16, then
- * three windows of n bytes.
+ *     y = 0   border        y = 1   image row 0      3x3, stride 1, one row of padding
+ *             image row 0           image row 1
+ *             image row 1           image row 2 (new)
+ *
+ * `output` may be `input` where each row of outputs ends at or before the first row of the image that is not yet in the
+ * band; the generator looks at every row.
+ *
+ * scratch: three patches of int16; the band.
  */
-#include <stdbool.h>
-
 #include "sb_paired_dsp.h"
 #include "sb_window.h"
 
-/* An output pixel, counted from 0, and the first element of its window. */
-typedef struct {
-  int32_t index, top, left;
-} pixel;
-
-static pixel pixel_at(const sb_window *w, int32_t index)
+/* Two loops without calls of memcpy and memset: most runs are short. */
+static int8_t *copy_bytes(int8_t *to, const int8_t *from, int32_t count)
 {
-  const int32_t last = w->output_h * w->output_w - 1;
-  const int32_t i = index < last ? index : last;
-  const int32_t y = i / w->output_w;
-  return (pixel){i, y * w->stride_h - w->pad_top, (i - y * w->output_w) * w->stride_w - w->pad_left};
+  for (; count >= 16; count -= 16) {
+    const uint32_t a = sb_load(from), b = sb_load(from + 4), c = sb_load(from + 8), d = sb_load(from + 12);
+    sb_store(to, a);
+    sb_store(to + 4, b);
+    sb_store(to + 8, c);
+    sb_store(to + 12, d);
+    to += 16;
+    from += 16;
+  }
+  for (; count >= 4; count -= 4) {
+    sb_store(to, sb_load(from));
+    to += 4;
+    from += 4;
+  }
+  if (count & 2) {
+    *to++ = *from++;
+    *to++ = *from++;
+  }
+  if (count & 1) {
+    *to++ = *from;
+  }
+  return to;
 }
 
-/* Whether rows of the pixel's window can be widened where they are. */
-static bool within(const sb_paired_conv_layer *layer, pixel of)
+static int8_t *fill_bytes(int8_t *to, uint32_t four, int32_t count)
+{
+  for (; count >= 4; count -= 4) {
+    sb_store(to, four);
+    to += 4;
+  }
+  if (count & 2) {
+    *to++ = (int8_t)four;
+    *to++ = (int8_t)four;
+  }
+  if (count & 1) {
+    *to++ = (int8_t)four;
+  }
+  return to;
+}
+
+/* Row y of the image, which may be outside it, with its border. */
+static void load_row(const sb_paired_conv_layer *layer, const int8_t *input, int32_t y, int8_t *to)
 {
   const sb_window *const w = &layer->window;
-  return of.top >= 0 && of.top + (w->kernel_h - 1) * w->dilation_h < w->input_h && of.left >= 0 &&
-         of.left + w->kernel_w <= w->input_w;
+  const int32_t depth = layer->input_channels;
+  const uint32_t border = 0x01010101u * (uint8_t)layer->input_zero_point;
+  const int32_t reach = sb_reach_w(w);
+  if (y < 0 || y >= w->input_h) {
+    fill_bytes(to, border, reach * depth);
+    return;
+  }
+  const int32_t before = sb_clamp(w->pad_left, 0, reach);
+  const int32_t inside = sb_clamp(w->input_w, 0, reach - before);
+  to = fill_bytes(to, border, before * depth);
+  to = copy_bytes(to, input + y * w->input_w * depth, inside * depth);
+  fill_bytes(to, border, (reach - before - inside) * depth);
 }
 
 void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
@@ -41,29 +85,35 @@ void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *in
   const sb_window *const w = &layer->window;
   const int32_t depth = layer->input_channels;
   const int32_t step = layer->output_channels;
-  const int32_t length = w->kernel_w * depth;
-  const int32_t size = w->kernel_h * length;
-  const int32_t quads = (size + 3) / 4;
-  const bool in_place = length % 4 == 0 && (w->dilation_w == 1 || w->kernel_w == 1);
+  const int32_t pitch = sb_reach_w(w) * depth;
+  const int32_t band_rows = (w->kernel_h - 1) * w->dilation_h + 1;
+  const int32_t kept_rows = sb_clamp(band_rows - w->stride_h, 0, band_rows);
+  const int32_t taps = w->dilation_w == 1 ? w->kernel_w : 1;
+  const sb_runs runs = {w->kernel_h, w->dilation_h * pitch, w->kernel_w / taps, w->dilation_w * depth, taps * depth};
+  const int32_t quads = sb_quads(&runs);
   int16_t *const patches = scratch;
-  int8_t *const copies = (int8_t *)scratch + 24 * quads;
-  for (int32_t i = 0; i < w->output_h * w->output_w; i += 3) {
-    const pixel p = pixel_at(w, i), q = pixel_at(w, i + 1), r = pixel_at(w, i + 2);
-    sb_three_windows windows = {copies, copies + 4 * quads, copies + 8 * quads, 1, size, 0};
-    if (in_place && within(layer, p) && within(layer, q) && within(layer, r)) {
-      windows = (sb_three_windows){input + (p.top * w->input_w + p.left) * depth,
-                                   input + (q.top * w->input_w + q.left) * depth,
-                                   input + (r.top * w->input_w + r.left) * depth,
-                                   w->kernel_h,
-                                   length,
-                                   w->dilation_h * w->input_w * depth};
-    } else {
-      sb_copy_window_s8(w, depth, layer->input_zero_point, input, p.top, p.left, copies);
-      sb_copy_window_s8(w, depth, layer->input_zero_point, input, q.top, q.left, copies + 4 * quads);
-      sb_copy_window_s8(w, depth, layer->input_zero_point, input, r.top, r.left, copies + 8 * quads);
+  int8_t *const band = (int8_t *)(patches + SB_QUAD_OF_THREE * quads);
+  int8_t *result = output; /* of the first pixel of three */
+  int32_t held = 0;        /* pixels in patches */
+  for (int32_t y = 0; y < w->output_h; y++) {
+    const int32_t kept = y > 0 ? kept_rows : 0;
+    copy_bytes(band, band + w->stride_h * pitch, kept * pitch);
+    for (int32_t i = kept; i < band_rows; i++) {
+      load_row(layer, input, y * w->stride_h - w->pad_top + i, band + i * pitch);
     }
-    sb_widen_three_s8_dsp(&windows, patches);
-    sb_three_pixels_s8_dsp(layer, patches, quads, output + i * step, (q.index - i) * step, (r.index - i) * step);
+    const int8_t *from = band;
+    for (int32_t x = w->output_w; x > 0; x--) {
+      sb_widen_window_s8_dsp(&runs, from, patches + held * SB_NEXT_OF_THREE);
+      from += w->stride_w * depth;
+      if (++held == 3) {
+        sb_three_pixels_s8_dsp(layer, patches, quads, result, step, 2 * step);
+        result += 3 * step;
+        held = 0;
+      }
+    }
+  }
+  if (held > 0) {
+    sb_three_pixels_s8_dsp(layer, patches, quads, result, (held - 1) * step, (held - 1) * step);
   }
   sb_clamp_s8(output, w->output_h * w->output_w * step, layer->low, layer->high);
 }

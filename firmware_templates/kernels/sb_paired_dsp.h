@@ -15,6 +15,9 @@
  * which SXTB16 widens bytes:
  *
  *     p0 p2 | q0 q2 | r0 r2 | p1 p3 | q1 q3 | r1 r3 || p4 p6 | ...      weights, as int16: h0 h2 | h1 h3 || h4 h6 | ...
+ *
+ * A window is read as runs of bytes that are neighbours in memory. The patch has the whole quads of all runs first, then
+ * the bytes that they leave over, run by run, filled up with zeros to whole quads.
  */
 #ifndef SB_PAIRED_DSP_H
 #define SB_PAIRED_DSP_H
@@ -22,21 +25,27 @@
 #include "sb_dsp.h"
 #include "sb_kernels.h"
 
-/* int16 in a quad of three patches. */
-enum { SB_QUAD_OF_THREE = 12 };
+/* int16 in a quad of three patches, and from one patch to the next. */
+enum { SB_QUAD_OF_THREE = 12, SB_NEXT_OF_THREE = 2 };
 
-/* Where the values of three pixels are: `rows` runs of `length` bytes, `pitch` bytes apart. */
+/* Runs of a window: `rows` times `runs` of `length` bytes, first bytes so many apart. */
 typedef struct {
-  const int8_t *p, *q, *r;
-  int32_t rows, length, pitch;
-} sb_three_windows;
+  int32_t rows, row_step;
+  int32_t runs, run_step;
+  int32_t length;
+} sb_runs;
 
-/* Widens three windows into patches. Where `length` is no multiple of 4, there is one row; its last quad is filled up
-   with 0. */
-void sb_widen_three_s8_dsp(const sb_three_windows *from, int16_t *patches);
+static inline int32_t sb_quads(const sb_runs *runs)
+{
+  const int32_t count = runs->rows * runs->runs;
+  return count * (runs->length >> 2) + ((count * (runs->length & 3) + 3) >> 2);
+}
 
-/* Patches of `quads` quads against all channels; values beyond the layer's own meet weights of 0. Writes
-   layer->output_channels bytes of p to output, of q and r so many bytes behind, which may be 0 where pixels are one. */
+/* Widens the window whose first byte is at `from` into one of three patches. */
+void sb_widen_window_s8_dsp(const sb_runs *runs, const int8_t *from, int16_t *patch);
+
+/* Patches of `quads` quads against all channels. Writes layer->output_channels bytes of r, q and p in this order, q and r
+   so many bytes behind p: where r, or both, take the place of the one before, the patch of that one alone counts. */
 void sb_three_pixels_s8_dsp(const sb_paired_conv_layer *layer, const int16_t *patches, int32_t quads, int8_t *output,
                             int32_t q_step, int32_t r_step);
 

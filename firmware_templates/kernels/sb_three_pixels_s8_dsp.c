@@ -42,11 +42,12 @@ SB_INLINE const int8_t *add_quads(sums *s, const int16_t *x, const int8_t *w, in
                    "beq 2f\n\t"
                    "b 3f\n"
                    "4:\n\t" ADD_QUAD "3:\n\t" ADD_QUAD "2:\n\t" ADD_QUAD "1:\n\t" ADD_QUAD
-                   "cmp %[x], %[x_end]\n\t"
+                   "ldr r4, %[x_end]\n\t"
+                   "cmp r4, %[x]\n\t"
                    "bne 4b"
                    : [pa] "+r"(s->pa), [qa] "+r"(s->qa), [ra] "+r"(s->ra), [ph] "+r"(s->ph), [qh] "+r"(s->qh),
                      [rh] "+r"(s->rh), [x] "+r"(x), [w] "+r"(w), [h02] "+r"(h02), [h13] "=&r"(h13)
-                   : [x_end] "r"(x_end)
+                   : [x_end] "m"(x_end)
                    : "r4", "r5", "r6", "cc", "memory");
   return w;
 }
@@ -104,15 +105,15 @@ void sb_three_pixels_s8_dsp(const sb_paired_conv_layer *layer, const int16_t *pa
     w = add_quads(&s, patches, w, quads, patches_end);
     const sb_paired_channel a = channel[0], b = channel[1];
     int8_t *const q_output = output + q_step, *const r_output = output + r_step;
-    output[0] = output_of(s.pa, a, twice);
-    q_output[0] = output_of(s.qa, a, twice);
     r_output[0] = output_of(s.ra, a, twice);
+    q_output[0] = output_of(s.qa, a, twice);
+    output[0] = output_of(s.pa, a, twice);
     if (output == last) {
       break;
     }
-    output[1] = output_of(parted(s.ph, s.pa), b, twice);
-    q_output[1] = output_of(parted(s.qh, s.qa), b, twice);
     r_output[1] = output_of(parted(s.rh, s.ra), b, twice);
+    q_output[1] = output_of(parted(s.qh, s.qa), b, twice);
+    output[1] = output_of(parted(s.ph, s.pa), b, twice);
     output += 2;
     channel += 2;
   } while (output <= last);

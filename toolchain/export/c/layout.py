@@ -83,13 +83,20 @@ def paired_weights(rows: Rows) -> NDArray[np.int32]:
     return np.asarray(256 * filled[1::2] + filled[::2])
 
 
-def paired_rows(rows: Rows) -> NDArray[np.int8]:
+def paired_rows(rows: Rows, run: int) -> NDArray[np.int8]:
     """For sb_three_pixels_s8_dsp: paired_weights as bytes, each four as SXTB16 wants the values that they meet.
 
-    >>> paired_rows(np.array([[1, 2, 3, -4], [5, 6, 7, 8]], np.int8)).tolist()
+    run: length of the runs in which a window is read. Whole fours of all runs come first, then what they leave over.
+
+    >>> paired_rows(np.array([[1, 2, 3, -4], [5, 6, 7, 8]], np.int8), 4).tolist()
     [1, 5, 3, 7, 2, 6, -4, 7]
+    >>> paired_rows(np.arange(10, dtype=np.int8).reshape(1, 10), 5).reshape(-1, 2)[:, 0].tolist()
+    [0, 2, 1, 3, 5, 7, 6, 8, 4, 0, 9, 0]
     """
-    quads = paired_weights(rows).reshape(-1, 4)[:, _SXTB16_ORDER]
+    runs = rows.reshape(len(rows), -1, run)  # [C, runs, run]
+    whole = run & ~3
+    ordered = np.concatenate([part.reshape(len(rows), -1) for part in (runs[:, :, :whole], runs[:, :, whole:])], axis=1)
+    quads = paired_weights(ordered).reshape(-1, 4)[:, _SXTB16_ORDER]
     return np.ascontiguousarray(quads.astype("<i2")).reshape(-1).view(np.int8)
 
 

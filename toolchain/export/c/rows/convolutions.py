@@ -122,7 +122,7 @@ def _pointwise_dsp_scratch(graph: Graph, op: Conv2D) -> int:
     return 16 * -(-window_size(graph, op) // 4)
 
 
-def _reach(graph: Graph, op: DepthwiseConv2D) -> tuple[int, int]:
+def reach(graph: Graph, op: Windowed) -> tuple[int, int]:
     """Rows and columns that all windows reach together: sb_reach_h and sb_reach_w in C."""
     _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
     _, rows, columns, _ = graph.tensor(op.output).shape
@@ -132,13 +132,13 @@ def _reach(graph: Graph, op: DepthwiseConv2D) -> tuple[int, int]:
 
 def depthwise_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
     """One plane of bytes."""
-    reach_h, reach_w = _reach(graph, op)
+    reach_h, reach_w = reach(graph, op)
     return reach_h * reach_w
 
 
 def _depthwise_3x3_dsp_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
     """One plane of int16; sb_plane_pitch in C."""
-    reach_h, reach_w = _reach(graph, op)
+    reach_h, reach_w = reach(graph, op)
     return 2 * reach_h * ((reach_w + 3) & ~1)
 
 

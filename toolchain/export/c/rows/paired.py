@@ -14,6 +14,7 @@ from toolchain.export.c.rows.convolutions import (
     conv_code,
     is_pointwise,
     pointwise_overwrites,
+    reach,
     scales_text,
     weight_rows,
     window_size,
@@ -46,14 +47,37 @@ def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | Non
     return _refuses_paired(graph, op, core)
 
 
+def _run(graph: Graph, op: Conv2D) -> int:
+    """Length of the runs in which a window is read: a row of it, or a tap where it is dilated."""
+    _, _, kernel_w, depth = graph.tensor(op.weights).shape
+    return depth * (kernel_w if op.dilation.w == 1 else 1)
+
+
 def _patches_bytes(graph: Graph, op: Conv2D) -> int:
     """Three windows of int16, filled up to a multiple of four."""
     return 24 * -(-window_size(graph, op) // 4)
 
 
-def _windows_and_patches_bytes(graph: Graph, op: Conv2D) -> int:
-    """Three windows of bytes beside those."""
-    return _patches_bytes(graph, op) * 3 // 2
+def _band_rows(graph: Graph, op: Conv2D) -> int:
+    """Rows of the image that one row of outputs meets, border included."""
+    return (graph.tensor(op.weights).shape[1] - 1) * op.dilation.h + 1
+
+
+def _patches_and_band_bytes(graph: Graph, op: Conv2D) -> int:
+    """Three windows of int16, filled up to a multiple of four, and the rows of the image that they come from."""
+    _, reach_w = reach(graph, op)
+    return _patches_bytes(graph, op) + _band_rows(graph, op) * reach_w * graph.tensor(op.input).shape[3]
+
+
+def _band_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
+    """Its input, if each row of outputs ends at or before the first row of it that is not yet in the band."""
+    _, height, width, depth = graph.tensor(op.input).shape
+    _, rows, columns, channels = graph.tensor(op.output).shape
+    ends = np.arange(1, rows + 1) * columns * channels
+    copied = np.arange(rows) * op.stride.h - op.padding.top + _band_rows(graph, op)  # rows in or past the band
+    last = min(height, int(copied[-1]))
+    unread = np.where(copied >= last, rows * columns * channels, np.maximum(copied, 0) * width * depth)
+    return (op.input,) if bool((ends <= unread).all()) else ()
 
 
 def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
@@ -62,7 +86,7 @@ def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
         comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
         table = paired_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
         arrays = (
-            Array("weights", "int8_t", paired_rows(weight_rows(graph, op)), comment, words=True),
+            Array("weights", "int8_t", paired_rows(weight_rows(graph, op), _run(graph, op)), comment, words=True),
             Array("channels", "sb_paired_channel", table, "doubled multiplier, bias and shift"),
         )
         return conv_code(graph, op, function, arrays, "sb_paired_conv_layer")
@@ -70,7 +94,7 @@ def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
     return code
 
 
-_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_three_s8_dsp.c", "sb_clamp_s8.c")
+_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_window_s8_dsp.c", "sb_clamp_s8.c")
 
 KERNELS = (
     Kernel(
@@ -89,7 +113,8 @@ KERNELS = (
         "twice",
         refuses=_refuses_paired,
         code=_code("sb_conv2d_paired_s8_dsp"),
-        scratch_bytes=_windows_and_patches_bytes,
-        helpers=(*_HELPERS, "sb_copy_window_s8.c"),
+        scratch_bytes=_patches_and_band_bytes,
+        overwrites=_band_overwrites,
+        helpers=_HELPERS,
     ),
 )
