@@ -72,6 +72,11 @@ def test_single_layers_stand_beside_the_peers_figures(terminal: Fixtures) -> Non
         assert words in said.out
 
 
+def test_single_layers_on_a_core_without_peers(terminal: Fixtures) -> None:
+    said = subbyte(*terminal, "bench", "--layers", "--board", "mps2-an385")
+    assert said.code == 0 and "Single layers on the M3" in said.out and "CMSIS" not in said.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -11,13 +11,13 @@ import pytest
 from tests.graphs import GraphBuilder
 from tests.projects import tiny_graph
 from toolchain.bench.kinds import LayerKind
-from toolchain.bench.measure import benchmark_boards, check_exact, measure
+from toolchain.bench.measure import benchmark_boards, check_exact, chosen_boards, measure
 from toolchain.bench.networks import Network, layer_networks, library_networks, models_in, network_of
 from toolchain.bench.peers import known_peers, load_peers
 from toolchain.bench.record import compare
 from toolchain.bench.result import Origin
 from toolchain.device.profile import profile_model
-from toolchain.errors import BenchError
+from toolchain.errors import BenchError, BoardError
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.cost import graph_cost
 
@@ -39,6 +39,14 @@ def test_there_is_a_board_for_every_core_of_the_table() -> None:
     assert len({board.id for board in benchmark_boards()}) == len(cores)
     known = {figure.core for figure in known_peers().figures}
     assert known <= set(cores)
+
+
+def test_boards_are_chosen_by_id_also_the_one_of_the_smallest_core() -> None:
+    assert chosen_boards([]) == benchmark_boards()
+    small, m4, stm = chosen_boards(["mps2-an385-m0plus,mps2-an386", "netduinoplus2", "mps2-an386"])
+    assert (small.core.name, m4.id, stm.id) == ("cortex-m0plus", "mps2-an386", "netduinoplus2")
+    with pytest.raises(BoardError, match="no emulator"):
+        chosen_boards(["nucleo-f446re"])
 
 
 class TestMeasured:

@@ -28,6 +28,7 @@ from toolchain.progress import Progress, silent
 from toolchain.verify.inputs import random_inputs
 from toolchain.verify.judge import Batch, Subject
 from toolchain.verify.judges.tflm import TfliteMicroJudge
+from toolchain.verify.panel import emulated_boards
 
 # Two random ones, of which the first is counted, and the extremes.
 _INPUTS = 4
@@ -39,6 +40,17 @@ def benchmark_boards() -> tuple[Board, ...]:
     ids = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
     boards = tuple(load_board(name) for name in ids)
     return (replace(boards[0], id=f"{boards[0].id}-m0plus", core=known_core("cortex-m0plus")), *boards)
+
+
+def chosen_boards(names: Sequence[str]) -> tuple[Board, ...]:
+    """The boards of `names`: ids of benchmark_boards, or whatever emulated_boards takes. All of the former without one.
+
+    Raises BoardError as emulated_boards does.
+    """
+    known = {board.id: board for board in benchmark_boards()}
+    asked = [part.strip() for name in names for part in name.split(",")] or list(known)
+    found = [board for name in asked for board in ([known[name]] if name in known else emulated_boards([name]))]
+    return tuple({board.id: board for board in found}.values())
 
 
 def measure(jobs: Sequence[tuple[Network, Board]], aims: Aims = Aims(), progress: Progress = silent) -> Bench:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolchain.bench.measure import benchmark_boards, measure, question_of
+from toolchain.bench.measure import chosen_boards, measure, question_of
 from toolchain.bench.networks import LAYER_CORES, Network, layer_networks, library_networks, models_in, network_of
 from toolchain.bench.peers import Metric, Peers, known_peers
 from toolchain.bench.record import bench_json, bench_text, compare, load_bench
@@ -33,7 +33,6 @@ from toolchain.report.bench_tables import (
     versus_table,
 )
 from toolchain.report.console import print_json, print_table
-from toolchain.verify.panel import emulated_boards
 
 HELP = """Benchmark networks on emulated cores, beside what is known of the peers.
 
@@ -87,7 +86,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    boards = emulated_boards(board) if board else benchmark_boards()
+    boards = chosen_boards(board or ())
     other = _Other(tflm_lib, tuple(tflm_include or ()), compare_elf, first, last)
     if against:
         if models or folder or layers or out or check:
@@ -121,10 +120,10 @@ def bench(
 def _jobs(
     models: Sequence[Path], folder: Path | None, layers: bool, boards: Sequence[Board]
 ) -> list[tuple[Network, Board]]:
-    """What is measured where."""
+    """What is measured where. Single layers on the cores of the peers' study, unless others alone were asked for."""
     if models and (folder or layers):
         raise BenchError("MODEL is measured alone: give no --models and no --layers with it")
-    singles = [board for board in boards if board.core.name in LAYER_CORES]
+    singles = [board for board in boards if board.core.name in LAYER_CORES] or boards
     networks = [network_of(path) for path in models]
     if not models and not layers:
         networks = [*(network_of(path) for path in (models_in(folder) if folder else ())), *library_networks()]
@@ -177,7 +176,7 @@ def _print(measured: Bench, peers: Peers) -> None:
         print_table(memory_table(measured, peers))
         print_table(per_mac_table(measured, Metric.INSTRUCTIONS))
         print_table(per_mac_table(measured, Metric.CYCLES))
-    for core in LAYER_CORES:
+    for core in measured.cores:
         table = single_layers_table(measured, peers, core)
         if table.rows:
             print_table(table)
