@@ -133,6 +133,30 @@ SB_INLINE uint32_t sb_smaller_bytes(uint32_t a, uint32_t b)
   return difference;
 }
 
+#define SB_PRODUCT(name, instruction)                                                  \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b)                                      \
+  {                                                                                    \
+    int32_t product;                                                                   \
+    __asm__ volatile(instruction " %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));      \
+    return product;                                                                    \
+  }
+
+SB_PRODUCT(sb_smuad, "smuad")
+SB_PRODUCT(sb_smultb, "smultb")
+#undef SB_PRODUCT
+
+SB_INLINE int32_t sb_smmla(int32_t a, int32_t b, int32_t sum)
+{
+  __asm__("smmla %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));
+  return sum;
+}
+
+SB_INLINE int32_t sb_ssat8_line(int32_t x)
+{
+  __asm__("ssat %0, #8, %1, asr #19" : "=r"(x) : "r"(x));
+  return x;
+}
+
 SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
 {
   __asm__("smmulr %0, %1, %2" : "=r"(a) : "r"(a), "r"(b));
@@ -209,6 +233,29 @@ SB_INLINE uint32_t sb_sxtb16(uint32_t bytes)
 SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
 {
   return sb_sxtb16(bytes >> 8);
+}
+
+/* The same without a sum to begin with. */
+SB_INLINE int32_t sb_smuad(uint32_t a, uint32_t b)
+{
+  return sb_smlad(a, b, 0);
+}
+
+SB_INLINE int32_t sb_smultb(uint32_t a, uint32_t b)
+{
+  return sb_smlatb(a, b, 0);
+}
+
+/* sum + a * b / 2^32, the quotient rounded downwards. */
+SB_INLINE int32_t sb_smmla(int32_t a, int32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, (int32_t)((int64_t)a * b >> 32));
+}
+
+/* x / 2^19, rounded downwards, within int8. */
+SB_INLINE int32_t sb_ssat8_line(int32_t x)
+{
+  return sb_clamp(x >> 19, INT8_MIN, INT8_MAX);
 }
 
 /* Both halves of `sums`, each modulo 2^16, plus bytes 0 and 2, or 1 and 3. */

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A channel's way from its sum of products to its output byte as one straight line: three instructions a byte.
+
+TFLite rounds twice, the second time away from zero, so its output is a staircase with two parts: steps of negative
+outputs lie otherwise than those of positive ones. Where all outputs below the zero point are held at it (a ReLU), one
+part is left, and
+
+    output = (sum * slope / 2^(32 - scaled) + start) / 2^19, each division rounded downwards     SMMLA, SSAT
+
+has the same steps for a suitable slope and start; the bias is part of start. `staircase` finds where TFLite's steps
+are, exactly, and `fit_lines` the integers that meet every one of them, or none: nothing is assumed of them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.graph.fixedpoint import multiply_rounding_twice
+from toolchain.graph.requantisation import Requantisation
+
+Int64 = NDArray[np.int64]
+
+# Fraction bits of an output before the last shift: SB_LINE_BITS in sb_line_dsp.h. More of them place the steps more
+# finely, fewer leave more room above int8: here 2^12 times its range of outputs.
+LINE_BITS = 19
+# Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
+_LEAST_SCALED, _MOST_SCALED = 8, 16
+_INT32 = 1 << 31
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """One line a channel: slopes and starts int32 [C], shifts int8 [C]: the weights are to be shifted left by them."""
+
+    slopes: NDArray[np.int32]
+    starts: NDArray[np.int32]
+    shifts: NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Staircase:
+    """The output of each of C channels as a function of its sum, which rises with it.
+
+    lowest, highest: the sums that can be, int64 [C]; products alone, without bias.
+    first, last: outputs at those, int64 [C]. steps: int64 [C, 256]: the least sum whose output is at least v - 128,
+    for column v; taken only between first and last.
+    """
+
+    lowest: Int64
+    highest: Int64
+    first: Int64
+    last: Int64
+    steps: Int64
+
+
+def staircase(
+    rows: NDArray[np.int8], bias: Int64, requantisation: Requantisation, zero_point: int, low: int, high: int
+) -> Staircase:
+    """Where the steps are. rows: weights int8 [C, K]; bias: folded, int64 [C]; low, high: of the outputs."""
+
+    def output(sums: Int64) -> Int64:
+        by_channel = (slice(None),) + (None,) * (sums.ndim - 1)
+        scaled = multiply_rounding_twice(
+            sums + bias[by_channel], requantisation.multipliers[by_channel], requantisation.shifts[by_channel]
+        )
+        return np.asarray(np.clip(scaled + zero_point, low, high), np.int64)
+
+    wide = rows.astype(np.int64)
+    lowest = np.minimum(wide * 127, wide * -128).sum(axis=1)
+    highest = np.maximum(wide * 127, wide * -128).sum(axis=1)
+    values = np.arange(-128, 128)
+    below = np.repeat(lowest[:, None], 256, axis=1)  # the least sum that may still be the step
+    above = np.repeat(highest[:, None] + 1, 256, axis=1)  # a sum that reaches it
+    while bool((below < above).any()):
+        middle = (below + above) >> 1
+        reached = output(middle) >= values
+        above = np.where(reached, middle, above)
+        below = np.where(reached | (below == above), below, middle + 1)
+    return Staircase(lowest, highest, output(lowest), output(highest), above)
+
+
+def fit_lines(
+    rows: NDArray[np.int8], bias: Int64, requantisation: Requantisation, zero_point: int, low: int, high: int
+) -> Lines | None:
+    """Lines with the steps of TFLite's arithmetic for every sum that can be; None where a channel has none.
+
+    Arguments as in `staircase`. Factors from 2^-4 on have none: they leave no room for the sum; a factor so small
+    that its slope has few bits may have none.
+    """
+    if bool((requantisation.shifts > -4).any() & (requantisation.multipliers != 0).any()):
+        return None
+    stairs = staircase(rows, bias, requantisation, zero_point, low, high)
+    scaled = np.clip(LINE_BITS + 1 + requantisation.shifts.astype(np.int64), _LEAST_SCALED, _MOST_SCALED)
+    lines = [_fit(stairs, c, int(scaled[c]), bias, requantisation, zero_point, low, high) for c in range(len(rows))]
+    found = np.array([line for line in lines if line is not None], np.int64).reshape(-1, 2)
+    if len(found) < len(lines):
+        return None
+    slopes, starts = found.T
+    return Lines(slopes.astype(np.int32), starts.astype(np.int32), (scaled - _LEAST_SCALED).astype(np.int8))
+
+
+def _fit(
+    stairs: Staircase,
+    channel: int,
+    scaled: int,
+    bias: Int64,
+    requantisation: Requantisation,
+    zero_point: int,
+    low: int,
+    high: int,
+) -> tuple[int, int] | None:
+    """(slope, start) of one channel."""
+    lowest, highest = int(stairs.lowest[channel]), int(stairs.highest[channel])
+    first, last = int(stairs.first[channel]), int(stairs.last[channel])
+    if max(-lowest, highest) << scaled >= _INT32:
+        return None
+    values = np.arange(first + 1, last + 1)
+    steps = stairs.steps[channel, values + 128]
+    # What must not lie below a value, and what must lie below it: pairs of a sum and a value.
+    not_below = [(steps, values)] + ([(np.array([lowest]), np.array([first]))] if first > low else [])
+    below = [(steps - 1, values)] + ([(np.array([highest]), np.array([last + 1]))] if last < high else [])
+    at_least = [np.concatenate(part) for part in zip(*not_below, strict=True)]
+    less = [np.concatenate(part) for part in zip(*below, strict=True)]
+    multiplier, shift = int(requantisation.multipliers[channel]), int(requantisation.shifts[channel])
+    unit = LINE_BITS + 32  # an output of 1, in the units of sum * slope * 2^scaled
+    slope = multiplier << (LINE_BITS + 1) >> (scaled - shift)  # about what it must be
+    half = (1 << unit - 1) + (1 << (unit - 1 + shift) if multiplier else 0)
+    middle = ((slope * int(bias[channel]) << scaled) + half + (zero_point << unit)) >> 32
+    for start in sorted(range(middle - 8, middle + 9), key=lambda value: abs(value - middle)):
+        slopes = _slopes(at_least, less, start, scaled, unit)
+        if slopes is None:
+            continue
+        best = min(max(slope, slopes[0]), slopes[1])
+        ends = [((total << scaled) * best >> 32) + start for total in (lowest, highest)]
+        if 0 <= best < _INT32 and all(-_INT32 <= x < _INT32 for x in (start, *ends)):
+            return best, start
+    return None
+
+
+def _slopes(at_least: list[Int64], less: list[Int64], start: int, scaled: int, unit: int) -> tuple[int, int] | None:
+    """The least and the largest slope with sum * slope * 2^scaled + start * 2^32 >= value * 2^unit for the pairs
+    (sum, value) of `at_least`, and < for those of `less`; None where there is no such slope."""
+    if abs(start) >= 1 << 30:
+        return None  # what follows stays within an int64
+    least, largest = -(1 << 32), 1 << 32
+    for (sums, values), strictly in ((at_least, 0), (less, 1)):
+        sums, values = (sums, values) if not strictly else (-sums, values)
+        sign = 1 if not strictly else -1
+        # sums * 2^scaled * slope >= room
+        room = sign * ((values << unit) - (start << 32)) + strictly
+        if bool((room[sums == 0] > 0).any()):
+            return None
+        positive, negative = sums > 0, sums < 0
+        bound = -((-room[positive]) // (sums[positive] << scaled))
+        least = max(least, int(bound.max(initial=least)))
+        bound = -room[negative] // (-sums[negative] << scaled)
+        largest = min(largest, int(bound.min(initial=largest)))
+    return (least, largest) if least <= largest else None
