@@ -1,116 +1,117 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DepthwiseConv2D with SIMD instructions: any kernel and padding, any stride and dilation along H; along W stride 1
- * or 2 and no dilation.
+ * DepthwiseConv2D with SIMD instructions, any kernel, stride, dilation, padding and channel multiplier: see
+ * sb_depthwise_dsp.h. Two columns of one or two rows of outputs at a time.
  *
- * One input channel at a time is copied to a plane of int16 with its border, so `output` may be `input` for the reason
- * given in sb_depthwise_conv2d_s8.c. Pairs of neighbours in the plane meet pairs of weights, two products an
- * instruction. An output at an odd column begins in the middle of a pair; for those the weights stand a second time,
- * one place later:
- *
- *     plane  (x0 x1) (x2 x3)      even column: (w0 w1) (w2 0)      odd column: (0 w0) (w1 w2)
- *
- * weights: [output_channels][kernel_h][kernel_w].
- * scratch: kernel_h * (kernel_w / 2 + 1) of each kind of pair in turn, then the plane.
+ * weights: [output_channels][kernel_h][kernel_w]; as pairs they are in the order of the words that they meet, for each
+ * column of the kernel its row pairs, an even pair and an odd one of each.
  */
-#include "sb_plane_dsp.h"
+#include "sb_depthwise_dsp.h"
 
-/* The weights of one channel as pairs for even and odd columns in turn. */
-static void widen_weights(const sb_window *w, const int8_t *weights, int32_t pairs, int16_t *widened)
+/* Of one channel. */
+static inline int32_t weight_words(const sb_window *w)
 {
-  for (int32_t ky = 0; ky < w->kernel_h; ky++) {
-    for (int32_t kx = 0; kx < 2 * pairs; kx += 2) {
-      const int32_t before = kx > 0 ? weights[kx - 1] : 0;
-      const int32_t first = kx < w->kernel_w ? weights[kx] : 0;
-      const int32_t second = kx + 1 < w->kernel_w ? weights[kx + 1] : 0;
-      sb_store(widened, sb_pair(first, second));
-      sb_store(widened + 2, sb_pair(before, first));
-      widened += 4;
-    }
-    weights += w->kernel_w;
-  }
+  return 2 * sb_row_pairs(w) * w->kernel_w;
 }
 
-/* Sums of an even column and of the odd one after it. */
-static inline void two_sums(const int16_t *corner, int32_t row_step, const int16_t *widened, int32_t kernel_h,
-                            int32_t pairs, int32_t *even, int32_t *odd)
-{
-  for (int32_t ky = 0; ky < kernel_h; ky++) {
-    const int16_t *x = corner;
-    for (int32_t i = 0; i < pairs; i++) {
-      const uint32_t two = sb_load(x);
-      uint32_t even_weights, odd_weights;
-      widened = sb_take_two(widened, &even_weights, &odd_weights);
-      *even = sb_smlad(two, even_weights, *even);
-      *odd = sb_smlad(two, odd_weights, *odd);
-      x += 2;
-    }
-    corner += row_step;
-  }
-}
-
-/* Sum of an even column. */
-static inline int32_t one_sum(const int16_t *corner, int32_t row_step, const int16_t *widened, int32_t kernel_h,
-                              int32_t pairs, int32_t sum)
-{
-  for (int32_t ky = 0; ky < kernel_h; ky++) {
-    const int16_t *x = corner;
-    for (int32_t i = 0; i < pairs; i++) {
-      sum = sb_smlad(sb_load(x), sb_load(widened), sum);
-      x += 2;
-      widened += 4;
-    }
-    corner += row_step;
-  }
-  return sum;
-}
-
-void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
+static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, uint32_t *to)
 {
   const sb_window *const w = &layer->window;
-  const int32_t pairs = w->kernel_w / 2 + 1;
-  const int32_t step = layer->output_channels;
-  const int32_t multiplier = layer->output_channels / layer->input_channels;
-  const int32_t twice = 2 * layer->output_zero_point + 1;
-  int16_t *const widened = scratch;
-  int16_t *const plane = widened + 4 * w->kernel_h * pairs;
-  const int32_t pitch = sb_plane_pitch(w);
-  const int32_t row_step = w->dilation_h * pitch;
-  const int8_t *weights = layer->weights;
-  sb_clear_plane(layer, plane);
-  for (int32_t c = 0; c < layer->output_channels; c++) {
-    if (c % multiplier == 0) {
-      sb_copy_channel(layer, input + c / multiplier, plane);
-    }
-    widen_weights(w, weights, pairs, widened);
-    weights += w->kernel_h * w->kernel_w;
-    const sb_channel channel = layer->channels[c];
-    const int32_t right = -1 - layer->shifts[c];
-    int8_t *result = output + c;
-    for (int32_t y = 0; y < w->output_h; y++) {
-      const int16_t *corner = plane + y * w->stride_h * pitch;
-      if (w->stride_w == 1) {
-        int32_t left = w->output_w;
-        for (; left > 0; left -= 2) {
-          int32_t even = channel.bias, odd = channel.bias;
-          two_sums(corner, row_step, widened, w->kernel_h, pairs, &even, &odd);
-          result[0] = sb_output_dsp(even, channel.multiplier, right, twice);
-          if (left > 1) {
-            result[step] = sb_output_dsp(odd, channel.multiplier, right, twice);
-          }
-          result += 2 * step;
-          corner += 2;
-        }
-        result += left * step;
-      } else {
-        for (int32_t x = 0; x < w->output_w; x++) {
-          const int32_t sum = one_sum(corner, row_step, widened, w->kernel_h, pairs, channel.bias);
-          *result = sb_output_dsp(sum, channel.multiplier, right, twice);
-          result += step;
-          corner += 2;
-        }
-      }
+  const int32_t rows = w->kernel_h, columns = w->kernel_w;
+  const int8_t *const weights = layer->weights + channel * rows * columns;
+  const int32_t pairs = sb_row_pairs(w);
+  for (int32_t x = 0; x < columns; x++) {
+    int32_t above = 0;
+    for (int32_t y = 0; y < 2 * pairs; y += 2) {
+      const int32_t first = y < rows ? weights[y * columns + x] : 0;
+      const int32_t second = y + 1 < rows ? weights[(y + 1) * columns + x] : 0;
+      *to++ = sb_pair(first, second);
+      *to++ = sb_pair(above, first);
+      above = second;
     }
   }
-  sb_clamp_s8(output, w->output_h * w->output_w * layer->output_channels, layer->low, layer->high);
+}
+
+/* Sums of two columns, x and other, of an even row of outputs and the odd one below it. */
+typedef struct {
+  int32_t even, odd, other_even, other_odd;
+} sums;
+
+/* Adds the products of one word of each column; without odd rows their sums are left as they are. */
+SB_INLINE void add_word(sums *s, const uint32_t *x, const uint32_t *other, const uint32_t *weights, int two_rows)
+{
+  s->even = sb_smlad(*x, weights[0], s->even);
+  s->other_even = sb_smlad(*other, weights[0], s->other_even);
+  if (two_rows) {
+    s->odd = sb_smlad(*x, weights[1], s->odd);
+    s->other_odd = sb_smlad(*other, weights[1], s->other_odd);
+  }
+}
+
+/* Adds all products. */
+SB_INLINE void add_window(sums *s, const sb_window *w, const uint32_t *weights, const uint32_t *x, const uint32_t *other,
+                          int two_rows)
+{
+  const int32_t pairs = sb_row_pairs(w);
+  const int32_t gap = (w->dilation_w - 1) * pairs;
+  const int32_t runs = gap == 0 ? 1 : w->kernel_w;
+  const int32_t run = gap == 0 ? w->kernel_w * pairs : pairs; /* words without a gap */
+  for (int32_t i = 0; i < runs; i++) {
+    if (run & 1) {
+      add_word(s, x++, other++, weights, two_rows);
+      weights += 2;
+    }
+    for (int32_t left = run >> 1; left > 0; left--) {
+      add_word(s, x, other, weights, two_rows);
+      add_word(s, x + 1, other + 1, weights + 2, two_rows);
+      x += 2;
+      other += 2;
+      weights += 4;
+    }
+    x += gap;
+    other += gap;
+  }
+}
+
+static void convolve_channel(const sb_depthwise_rows *rows, int32_t i)
+{
+  const sb_turned_conv_layer *const layer = rows->layer;
+  const sb_window *const w = &layer->window;
+  const sb_channel channel = layer->channels[rows->channel + i];
+  const int32_t right = -1 - layer->shifts[rows->channel + i];
+  const int32_t twice = 2 * layer->output_zero_point + 1;
+  const int32_t bias = sb_wrapping_shift_left(channel.bias, 8);
+  const int32_t second = rows->second, to_next = w->stride_w * sb_row_pairs(w);
+  const uint32_t *const weights = rows->weights + i * weight_words(w);
+  const uint32_t *x = rows->words + i * rows->lane_step;
+  int8_t *output = rows->output + i;
+  for (int32_t left = w->output_w; left > 0; left -= 2) {
+    const int32_t ahead = left > 1; /* a single last column is computed twice */
+    const uint32_t *const other = x + ahead * to_next;
+    int8_t *const other_output = output + ahead * rows->step;
+    sums s = {bias, bias, bias, bias};
+    if (second != 0) {
+      add_window(&s, w, weights, x, other, 1);
+      output[second] = sb_output_of_doubled(s.odd >> 7, channel.multiplier, right, twice);
+      other_output[second] = sb_output_of_doubled(s.other_odd >> 7, channel.multiplier, right, twice);
+    } else {
+      add_window(&s, w, weights, x, other, 0);
+    }
+    *output = sb_output_of_doubled(s.even >> 7, channel.multiplier, right, twice);
+    *other_output = sb_output_of_doubled(s.other_even >> 7, channel.multiplier, right, twice);
+    x += 2 * to_next;
+    output += 2 * rows->step;
+  }
+}
+
+static void convolve(const sb_depthwise_rows *rows)
+{
+  for (int32_t i = 0; i < rows->channels; i++) {
+    convolve_channel(rows, i);
+  }
+}
+
+void sb_depthwise_conv2d_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
+{
+  sb_depthwise_dsp(layer, input, output, scratch, weight_words(&layer->window), widen_weights, convolve);
 }

@@ -14,11 +14,13 @@
 #include "sb_clamp.h"
 #include "sb_fixedpoint.h"
 
-/* These must be one instruction at every level of optimisation. */
+/* These must be one instruction at every level of optimisation; those APART need all registers for themselves. */
 #if defined(__GNUC__)
 #define SB_INLINE static inline __attribute__((always_inline))
+#define SB_APART __attribute__((noinline))
 #else
 #define SB_INLINE static inline
+#define SB_APART
 #endif
 
 /* Four bytes or two int16 at any address: one LDR or STR. The first byte is the lowest, as on every Cortex-M. */
@@ -56,23 +58,19 @@ SB_INLINE uint32_t sb_pair(int32_t low, int32_t high)
   return ((uint32_t)low & 0xffffu) | (uint32_t)high << 16;
 }
 
-/* The low halves, or the high halves, of two pairs: PKHBT and PKHTB. */
-SB_INLINE uint32_t sb_low_halves(uint32_t a, uint32_t b)
-{
-  return (a & 0xffffu) | b << 16;
-}
-
-SB_INLINE uint32_t sb_high_halves(uint32_t a, uint32_t b)
-{
-  return a >> 16 | (b & 0xffff0000u);
-}
-
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
 
 SB_INLINE const int16_t *sb_take_two(const int16_t *from, uint32_t *a, uint32_t *b)
 {
   __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(*a), "=&r"(*b), "+r"(from) : : "memory");
   return from;
+}
+
+typedef uint64_t sb_two_words __attribute__((aligned(4), may_alias));
+
+SB_INLINE void sb_load_two(const uint32_t *from, uint32_t *a, uint32_t *b)
+{
+  __asm__ volatile("ldrd %0, %1, %2" : "=&r"(*a), "=&r"(*b) : "m"(*(const sb_two_words *)from));
 }
 
 SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
@@ -94,6 +92,25 @@ SB_OPERATION(sb_smlabt, "smlabt")
 SB_OPERATION(sb_smlatb, "smlatb")
 SB_OPERATION(sb_smlatt, "smlatt")
 #undef SB_OPERATION
+
+SB_INLINE uint32_t sb_low_halves(uint32_t a, uint32_t b)
+{
+  __asm__("pkhbt %0, %1, %2, lsl #16" : "=r"(a) : "r"(a), "r"(b));
+  return a;
+}
+
+SB_INLINE uint32_t sb_high_halves(uint32_t a, uint32_t b)
+{
+  __asm__("pkhtb %0, %2, %1, asr #16" : "=r"(a) : "r"(a), "r"(b));
+  return a;
+}
+
+/* GCC builds a constant anew, or takes its parts, at each use; this one stays in its register. */
+SB_INLINE uint32_t sb_in_register(uint32_t constant)
+{
+  __asm__("" : "+r"(constant));
+  return constant;
+}
 
 SB_INLINE uint32_t sb_sxtb16(uint32_t bytes)
 {
@@ -191,6 +208,12 @@ SB_INLINE const int16_t *sb_take_two(const int16_t *from, uint32_t *a, uint32_t 
   return from + 4;
 }
 
+SB_INLINE void sb_load_two(const uint32_t *from, uint32_t *a, uint32_t *b)
+{
+  *a = from[0];
+  *b = from[1];
+}
+
 SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
 {
   *a = sb_load(from);
@@ -221,6 +244,22 @@ SB_INLINE int32_t sb_smlatt(uint32_t a, uint32_t b, int32_t sum)
 SB_INLINE int32_t sb_smlad(uint32_t a, uint32_t b, int32_t sum)
 {
   return sb_smlatt(a, b, sb_smlabb(a, b, sum));
+}
+
+/* The low halves, or the high halves, of two pairs: PKHBT and PKHTB. */
+SB_INLINE uint32_t sb_low_halves(uint32_t a, uint32_t b)
+{
+  return (a & 0xffffu) | b << 16;
+}
+
+SB_INLINE uint32_t sb_high_halves(uint32_t a, uint32_t b)
+{
+  return a >> 16 | (b & 0xffff0000u);
+}
+
+SB_INLINE uint32_t sb_in_register(uint32_t constant)
+{
+  return constant;
 }
 
 /* Bytes 0 and 2, sign extended, as a pair. */
@@ -320,11 +359,16 @@ SB_INLINE int32_t sb_ssat8_half(int32_t x)
  *   x / 2^n, ties away from zero               = (x - (x < 0) + 2^(n-1)) >> n              ADD
  *                                              = ((x - (x < 0) >> (n-1)) + 1) >> 1         ASR, ADD, SSAT ASR #1
  */
-SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
+SB_INLINE int8_t sb_output_of_doubled(int32_t doubled_sum, int32_t multiplier, int32_t right, int32_t twice)
 {
-  int32_t x = sb_smmulr(sb_wrapping_shift_left(sum, 1), multiplier);
+  int32_t x = sb_smmulr(doubled_sum, multiplier);
   x += x >> 31;
   return (int8_t)sb_ssat8_half((x >> right) + twice);
+}
+
+SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
+{
+  return sb_output_of_doubled(sb_wrapping_shift_left(sum, 1), multiplier, right, twice);
 }
 
 /*

@@ -70,11 +70,23 @@ typedef struct {
   int8_t low, high;
 } sb_paired_conv_layer;
 
-/* DepthwiseConv2D by a `_scalar` kernel: where it is turned, `window` and the weights have H and W exchanged. */
+/*
+ * One output channel as a straight line, for kernels named `relu`: output = (sum * slope / 2^32 + start) / 2^19, each
+ * quotient rounded downwards, where `sum` is of products of values times 2^8 and weights times 2^shift.
+ */
+typedef struct {
+  int32_t slope;
+  int32_t start;
+} sb_line;
+
+/* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W exchanged. */
 typedef struct {
   const int8_t *weights;
-  const sb_channel *channels; /* bias - 128 * sum of the channel's weights */
-  const int8_t *shifts;
+  union { /* [output_channels] */
+    const sb_channel *channels; /* `_scalar`: bias - 128 * sum of the channel's weights */
+    const sb_line *lines;
+  };
+  const int8_t *shifts; /* as in sb_conv_layer; beside lines, to the left, of the weights */
   sb_window window;
   uint16_t input_channels, output_channels;
   int8_t input_zero_point, output_zero_point;
@@ -152,12 +164,14 @@ void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t
 void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* Output channel c reads input channel c / (output_channels / input_channels).
-   May run in place where both have as many channels and the output no more pixels than the input. */
+   May run in place where both have as many channels and the output no more pixels than the input; `_dsp`, where it has
+   neither more rows nor more columns and what sb_depthwise_dsp.h says besides. */
 void sb_depthwise_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
                                    void *scratch);
-void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
+                                         void *scratch);
 
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);

@@ -10,64 +10,72 @@
 
 #define UPPER_BYTES 0xff00ff00u
 
-/* Where a row of the image is, or a word of its border, which does not move. */
+/* A row of the image, or a word of the border, which does not move. */
 typedef struct {
   const int8_t *at;
   int32_t step;
 } source;
 
-static source row_of(const sb_conv_layer *layer, const int8_t *input, int32_t y, const uint32_t *border)
+SB_INLINE source row_of(const sb_planes *planes, const int8_t *input, int32_t y)
 {
-  const sb_window *const w = &layer->window;
-  const int32_t step = layer->input_channels;
-  const source inside = {input + y * w->input_w * step, step};
-  const source outside = {(const int8_t *)border, 0};
-  return y >= 0 && y < w->input_h ? inside : outside;
+  const source inside = {input + y * planes->row_step, planes->step};
+  const source outside = {(const int8_t *)&planes->border, 0};
+  return y >= 0 && y < planes->rows ? inside : outside;
 }
 
-/* `count` columns of four lanes; gives the address behind them. */
-static uint32_t *widen_four(source a, source b, int32_t count, uint32_t *to, const sb_planes *planes)
+/* `count` columns of border of four lanes, or of one where `lane` is 0; gives the address behind them. */
+SB_INLINE uint32_t *fill(const sb_planes *planes, int32_t count, uint32_t *to, int32_t lane)
 {
-  const int32_t lane = planes->lane_step, slots = planes->slots;
+  const uint32_t both = planes->border & UPPER_BYTES;
   for (; count > 0; count--) {
-    const uint32_t upper = sb_load(a.at), lower = sb_load(b.at);
-    const uint32_t low = sb_low_halves(upper, lower), high = sb_high_halves(upper, lower);
-    a.at += a.step;
-    b.at += b.step;
-    to[0] = low << 8 & UPPER_BYTES;
-    to[lane] = low & UPPER_BYTES;
-    to[2 * lane] = high << 8 & UPPER_BYTES;
-    to[3 * lane] = high & UPPER_BYTES;
-    to += slots;
-  }
-  return to;
-}
-
-static uint32_t *widen_one(source a, source b, int32_t count, uint32_t *to, const sb_planes *planes)
-{
-  for (; count > 0; count--) {
-    *to = sb_pair(*a.at * 256, *b.at * 256);
-    a.at += a.step;
-    b.at += b.step;
+    to[0] = both;
+    to[lane] = both;
+    to[2 * lane] = both;
+    to[3 * lane] = both;
     to += planes->slots;
   }
   return to;
 }
 
-void sb_widen_rows_s8_dsp(const sb_conv_layer *layer, const sb_planes *planes, const int8_t *input, int32_t pair)
+static void widen_four(const sb_planes *planes, source a, source b, uint32_t *to)
 {
-  const sb_window *const w = &layer->window;
-  const uint32_t border = sb_four_of(layer->input_zero_point);
-  const source outside = {(const int8_t *)&border, 0};
-  const source upper = row_of(layer, input, 2 * pair - w->pad_top, &border);
-  const source lower = row_of(layer, input, 2 * pair + 1 - w->pad_top, &border);
-  const int32_t reach = sb_reach_w(w);
-  const int32_t left = sb_clamp(w->pad_left, 0, reach);
-  const int32_t inside = sb_clamp(reach - left, 0, w->input_w);
-  uint32_t *to = planes->words + pair;
-  uint32_t *(*const widen)(source, source, int32_t, uint32_t *, const sb_planes *) =
-      planes->lanes == 4 ? widen_four : widen_one;
-  to = widen(outside, outside, left, to, planes);
-  to = widen(upper, lower, inside, to, planes);
-  widen(outside, outside, reach - left - inside, to, planes);
+  const uint32_t upper_bytes = sb_in_register(UPPER_BYTES);
+  const int32_t lane = planes->lane_step, slots = planes->slots;
+  to = fill(planes, planes->left, to, lane);
+  for (int32_t left = planes->inside; left > 0; left--) {
+    const uint32_t upper = sb_load(a.at), lower = sb_load(b.at);
+    const uint32_t low = sb_low_halves(upper, lower), high = sb_high_halves(upper, lower);
+    a.at += a.step;
+    b.at += b.step;
+    to[0] = low << 8 & upper_bytes;
+    to[lane] = low & upper_bytes;
+    to[2 * lane] = high << 8 & upper_bytes;
+    to[3 * lane] = high & upper_bytes;
+    to += slots;
+  }
+  fill(planes, planes->right, to, lane);
+}
+
+static void widen_one(const sb_planes *planes, source a, source b, uint32_t *to)
+{
+  to = fill(planes, planes->left, to, 0);
+  for (int32_t left = planes->inside; left > 0; left--) {
+    *to = sb_pair(*a.at * 256, *b.at * 256);
+    a.at += a.step;
+    b.at += b.step;
+    to += planes->slots;
+  }
+  fill(planes, planes->right, to, 0);
+}
+
+void sb_widen_rows_s8_dsp(const sb_planes *planes, const int8_t *input, int32_t pair, int32_t y, int32_t apart)
+{
+  const source upper = row_of(planes, input, y - planes->top);
+  const source lower = row_of(planes, input, y + apart - planes->top);
+  uint32_t *const to = planes->words + pair;
+  if (planes->lanes == 4) {
+    widen_four(planes, upper, lower, to);
+  } else {
+    widen_one(planes, upper, lower, to);
+  }
 }

@@ -40,6 +40,11 @@ def _far_apart(rows: int, size: int) -> np.ndarray:
     return weights
 
 
+def _clipped(net: GraphBuilder) -> dict[str, object]:
+    """Outputs that begin at the zero point."""
+    return {"zero_point": -128, "activation": (-128, 127)}
+
+
 INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
 
 CONV2D = (
@@ -119,6 +124,43 @@ DEPTHWISE = (
     Case("vanishing scale", lambda n: n.depthwise_conv2d(scale=1e6)),
     Case("huge biases", lambda n: n.depthwise_conv2d(bias=INT32_EXTREMES[:5])),
     Case("weights of -128 and 127", lambda n: n.depthwise_conv2d(weights=[-128, 127, -128, 127, -128] * 9)),
+    *(
+        Case(f"3x3 relu, {label}", lambda n, more=more: n.depthwise_conv2d(**_clipped(n), **more), shape)
+        for label, more, shape in (
+            ("same", {}, (1, 7, 6, 5)),
+            ("eight channels, even sizes", {}, (1, 6, 8, 8)),
+            ("seventeen channels", {}, (1, 5, 5, 17)),
+            ("two channels", {}, (1, 5, 4, 2)),
+            ("one channel", {}, (1, 4, 7, 1)),
+            ("one pixel", {}, (1, 1, 1, 6)),
+            ("one column of outputs", {"padding": "valid"}, (1, 6, 3, 4)),
+            ("one row of outputs", {"padding": "valid"}, (1, 3, 8, 4)),
+            ("stride 2", {"stride": (2, 2)}, (1, 9, 8, 6)),
+            ("stride 2 along W", {"stride": (1, 2)}, (1, 5, 7, 4)),
+            ("stride 2 along H", {"stride": (2, 1)}, (1, 8, 5, 4)),
+            ("stride 3", {"stride": (3, 3)}, (1, 9, 8, 6)),
+            ("dilation along H", {"dilation": (2, 1)}, (1, 9, 5, 4)),
+            ("multiplier 2", {"multiplier": 2}, (1, 5, 6, 3)),
+            ("multiplier 8", {"multiplier": 8}, (1, 5, 6, 1)),
+            ("asymmetric border", {"padding": (0, 2, 2, 1)}, (1, 6, 5, 4)),
+            ("border wider than the kernel", {"padding": (4, 3, 5, 3)}, (1, 6, 5, 4)),
+            ("no bias", {"bias": False}, (1, 6, 5, 4)),
+        )
+    ),
+    Case(
+        "3x3 relu, narrow", lambda n: n.depthwise_conv2d(**(_clipped(n) | {"activation": (-3, 90), "zero_point": -9}))
+    ),
+    Case("3x3 relu, weights of 0", lambda n: n.depthwise_conv2d(**_clipped(n), weights=np.zeros(45, int))),
+    Case("3x3 relu, vanishing scale", lambda n: n.depthwise_conv2d(**(_clipped(n) | {"scale": 1e6}))),
+    Case("3x3 dilation", lambda n: n.depthwise_conv2d(dilation=(2, 2)), (1, 9, 8, 6)),
+    Case("10x4", lambda n: n.depthwise_conv2d((10, 4), stride=(2, 2), multiplier=8), (1, 21, 10, 1)),
+    Case("4x6", lambda n: n.depthwise_conv2d((4, 6)), (1, 9, 8, 17)),
+    Case("3x1 and 1x3 in turn", lambda n: n.depthwise_conv2d((3, 1)).depthwise_conv2d((1, 3)), (1, 7, 8, 4)),
+    Case("5x5, dilation", lambda n: n.depthwise_conv2d((5, 5), dilation=(2, 3)), (1, 13, 14, 4)),
+    Case(
+        "5x5, stride 3, multiplier 2", lambda n: n.depthwise_conv2d((5, 5), stride=(3, 3), multiplier=2), (1, 11, 9, 3)
+    ),
+    Case("2x3, two channels", lambda n: n.depthwise_conv2d((2, 3), stride=(2, 1)), (1, 6, 7, 2)),
 )
 
 FULLY_CONNECTED = (

@@ -11,7 +11,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-_SIZES = {"int8_t": 1, "uint16_t": 2, "int32_t": 4, "sb_channel": 8, "sb_paired_channel": 8}
+_SIZES = {"int8_t": 1, "uint16_t": 2, "int32_t": 4, "sb_channel": 8, "sb_line": 8, "sb_paired_channel": 8}
 _POINTER_BYTES = 4
 
 

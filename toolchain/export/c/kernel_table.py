@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from toolchain.core import Core
 from toolchain.errors import ModelError
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.rows import convolutions, elements, fully_connected, helium, images, paired, scalar
+from toolchain.export.c.rows import convolutions, depthwise, elements, fully_connected, helium, images, paired, scalar
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 
@@ -19,6 +19,7 @@ from toolchain.graph.ops import Operator
 KERNELS: tuple[Kernel, ...] = (
     *helium.KERNELS,
     *paired.KERNELS,
+    *depthwise.KERNELS,
     *scalar.KERNELS,
     *convolutions.KERNELS,
     *fully_connected.KERNELS,

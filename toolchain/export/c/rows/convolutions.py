@@ -88,20 +88,6 @@ def _refuses_pointwise_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
     return refuses_pointwise(graph, op, core) or _refuses_conv2d_dsp(graph, op, core)
 
 
-def _refuses_depthwise_dsp(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """Along W stride 1 or 2, no dilation; DSP instructions; each channel's factor below 1/2 and its sums below 2^30."""
-    if op.stride.w > 2 or op.dilation.w > 1:
-        return "along W a stride above 2 or a dilation"
-    return _refuses_conv2d_dsp(graph, op, core)
-
-
-def _refuses_depthwise_3x3_dsp(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """3x3, along W stride 1 or 2, no dilation; DSP instructions; every channel's factor below 1/2, sums below 2^30."""
-    if graph.tensor(op.weights).shape[1:3] != (3, 3) or op.dilation != Pair():
-        return "not 3x3 without dilation"
-    return _refuses_depthwise_dsp(graph, op, core)
-
-
 def window_size(graph: Graph, op: Conv2D) -> int:
     """Values in one window."""
     return graph.tensor(op.weights).n_elements // graph.tensor(op.weights).shape[0]
@@ -134,18 +120,6 @@ def depthwise_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
     """One plane of bytes."""
     reach_h, reach_w = reach(graph, op)
     return reach_h * reach_w
-
-
-def _depthwise_3x3_dsp_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
-    """One plane of int16; sb_plane_pitch in C."""
-    reach_h, reach_w = reach(graph, op)
-    return 2 * reach_h * ((reach_w + 3) & ~1)
-
-
-def _depthwise_dsp_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
-    """The weights of a channel as pairs, twice, and one plane of int16."""
-    _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
-    return 8 * kernel_h * (kernel_w // 2 + 1) + _depthwise_3x3_dsp_scratch(graph, op)
 
 
 def pointwise_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
@@ -275,26 +249,6 @@ KERNELS = (
         code=windowed_code("sb_conv2d_s8", as_they_are, "they are"),
         scratch_bytes=_conv2d_scratch,
         helpers=("sb_copy_window_s8.c",),
-    ),
-    Kernel(
-        "sb_depthwise_conv2d_3x3_s8_dsp",
-        DepthwiseConv2D,
-        "twice",
-        refuses=_refuses_depthwise_3x3_dsp,
-        code=windowed_code("sb_depthwise_conv2d_3x3_s8_dsp", as_they_are, "one window a channel"),
-        scratch_bytes=_depthwise_3x3_dsp_scratch,
-        overwrites=depthwise_overwrites,
-        helpers=("sb_clamp_s8.c",),
-    ),
-    Kernel(
-        "sb_depthwise_conv2d_s8_dsp",
-        DepthwiseConv2D,
-        "twice",
-        refuses=_refuses_depthwise_dsp,
-        code=windowed_code("sb_depthwise_conv2d_s8_dsp", as_they_are, "one window a channel"),
-        scratch_bytes=_depthwise_dsp_scratch,
-        overwrites=depthwise_overwrites,
-        helpers=("sb_clamp_s8.c",),
     ),
     Kernel(
         "sb_depthwise_conv2d_s8",
