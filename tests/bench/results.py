@@ -7,10 +7,12 @@ from toolchain.bench.kinds import LayerKind, LayerWork
 from toolchain.bench.result import Bench, Exactness, LayerCost, Origin, Result
 
 
-def layer(name: str, kind: LayerKind, length: int, outputs: int, per_output: float) -> LayerCost:
+def layer(name: str, kind: LayerKind, length: int, outputs: int, per_output: float, channels: int = 10) -> LayerCost:
     """A layer that takes `per_output` instructions for one output, and one cycle and a half for each."""
     instructions = round(per_output * outputs)
-    return LayerCost(name, f"sb_{name}", LayerWork(kind, length, outputs), instructions, instructions * 3 // 2)
+    return LayerCost(
+        name, f"sb_{name}", LayerWork(kind, length, outputs, channels), instructions, instructions * 3 // 2
+    )
 
 
 def result(name: str, origin: Origin, *layers: LayerCost, core: str = "cortex-m4") -> Result:

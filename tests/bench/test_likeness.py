@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Like is compared with like: at equal lengths of sums, by kind, and a slow network is found."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from tests.bench.results import two_networks
+from tests.bench.results import layer, two_networks
 from toolchain.arch.untrained import untrained_graph
 from toolchain.bench.generated import GENERATED, generated_layers, generated_title
 from toolchain.bench.kinds import LayerKind, LayerWork, layer_work
@@ -29,6 +30,15 @@ def test_a_layer_of_a_length_that_nobody_published_is_left_out_and_counted() -> 
     assert pointwise.worst_layer == "between"
 
 
+@pytest.mark.parametrize(("channels", "layers"), [(4, 0), (5, 1), (20, 1), (21, 0)])
+def test_a_first_convolution_is_like_those_with_about_as_many_outputs(channels: int, layers: int) -> None:
+    bench = two_networks()
+    known, made = bench.results[:2]
+    stem = layer("stem", LayerKind.FIRST, 27, 1000, 60, channels)
+    (found,) = likenesses(replace(bench, results=(known, replace(made, layers=(stem,)))))
+    assert (found.layers, found.unlike, found.ok) == (layers, 1 - layers, True)
+
+
 @pytest.mark.parametrize(("factor", "ok"), [(0.5, True), (1.24, True), (1.27, False), (3.0, False)])
 def test_slower_than_a_quarter_fails(factor: float, ok: bool) -> None:
     for one in likenesses(two_networks(factor=factor)):
@@ -42,11 +52,11 @@ def test_the_line_goes_through_the_published_points() -> None:
     for length, cost in line.items():
         assert per_output(line, length) == cost
     assert per_output(line, 15) == 37.5
-    assert per_output(line, 12) is None
-    assert per_output(line, 80) == pytest.approx(86 * 80 / 64)
-    assert per_output(line, 81) is None
+    assert per_output(line, 11) is None
+    assert per_output(line, 85) == pytest.approx(86 * 85 / 64)
+    assert per_output(line, 86) is None
     assert per_output({}, 32) is None
-    costs = [per_output(line, length) or 0 for length in range(13, 81)]
+    costs = [per_output(line, length) or 0 for length in range(13, 86)]
     assert all(one < other for one, other in pairwise(costs))
 
 
@@ -77,4 +87,4 @@ def test_generated_networks_have_every_kind_odd_channels_and_one_to_three_inputs
 
 
 def test_work_is_length_times_outputs() -> None:
-    assert LayerWork(LayerKind.FIRST, 27, 100).macs == 2700
+    assert LayerWork(LayerKind.FIRST, 27, 100, 10).macs == 2700

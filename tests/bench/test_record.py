@@ -30,7 +30,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
 def test_a_layer_is_a_line() -> None:
     lines = bench_text(two_networks()).splitlines()
-    assert sum('["between", "sb_between", "1x1", 48, 1000, 70000, 105000]' in line for line in lines) == 2
+    assert sum('["between", "sb_between", "1x1", 48, 1000, 10, 70000, 105000]' in line for line in lines) == 2
     assert tuple(json.loads("\n".join(lines))["layer_columns"]) == LAYER_COLUMNS
 
 
@@ -81,7 +81,7 @@ def test_other_tools_are_said_and_not_compared() -> None:
         ("{}", "made_by: .*required"),
         (bench_text(two_networks()).replace('"format": 1', '"format": 2'), "format 2, this version reads 1"),
         (bench_text(two_networks()).replace('"arena": 9000', '"arena": "9 kB"', 1), r"bench\.results\.0\.arena: "),
-        (bench_text(two_networks()).replace("48, 1000, 70000", "48, 1000"), r"results\.1\.layers\.0: "),
+        (bench_text(two_networks()).replace("1000, 10, 70000", "1000, 10"), r"results\.1\.layers\.0: "),
         (bench_text(two_networks()).replace('"options"', '"option"'), r"bench\.options?: "),
     ],
 )

@@ -25,11 +25,15 @@ class LayerKind(StrEnum):
 
 @dataclass(frozen=True)
 class LayerWork:
-    """What one layer has to do. length: products in the sum of one output. outputs: elements, each requantised."""
+    """What one layer has to do. length: products in the sum of one output. outputs: elements, each requantised.
+
+    channels: of the output.
+    """
 
     kind: LayerKind
     length: int
     outputs: int
+    channels: int
 
     @property
     def macs(self) -> int:
@@ -42,8 +46,8 @@ def layer_work(graph: Graph, op: Operator) -> LayerWork | None:
     kind = _kind(graph, op)
     if kind is None:
         return None
-    outputs = graph.tensor(op.writes[0]).n_elements
-    return LayerWork(kind, macs(op, graph.tensor) // outputs, outputs)
+    output = graph.tensor(op.writes[0])
+    return LayerWork(kind, macs(op, graph.tensor) // output.n_elements, output.n_elements, output.shape[-1])
 
 
 def _kind(graph: Graph, op: Operator) -> LayerKind | None:

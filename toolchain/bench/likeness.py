@@ -16,10 +16,12 @@ Rule, on each core:
 
 1. Layers of the published networks (named files and built-in architectures) of one kind and length are one point:
    their instructions over their outputs. Between points the line is straight; it is not continued, but a length at
-   most a quarter outside counts as the nearest point's, at that point's instructions per MAC.
-2. Only layers with at least MIN_MACS products count, fully connected ones MIN_DENSE_MACS: below, what a call costs is
+   most a third outside counts as the nearest point's, at that point's instructions per MAC.
+2. A first convolution gathers its input once for all of its output channels, and that is much of its time: its like
+   are those with half to twice as many output channels.
+3. Only layers with at least MIN_MACS products count, fully connected ones MIN_DENSE_MACS: below, what a call costs is
    most of it.
-3. A generated network's layers of one kind pass if together they take at most TOLERANCE more instructions than rule 1
+4. A generated network's layers of one kind pass if together they take at most TOLERANCE more instructions than rule 1
    gives. The worst single layer is shown beside it. A layer whose length no published layer is near has no like.
 """
 
@@ -27,12 +29,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from toolchain.bench.kinds import LayerKind, LayerWork
-from toolchain.bench.result import Bench, LayerCost, Origin
+from toolchain.bench.result import Bench, LayerCost, Origin, Result
 
 MIN_MACS = 20_000
 MIN_DENSE_MACS = 400
 TOLERANCE = 0.25
-_REACH = 1.25
+_REACH = 4 / 3
+_GATHERING = (LayerKind.FIRST,)
 
 _PUBLISHED = (Origin.NAMED, Origin.BUILT_IN)
 
@@ -72,34 +75,39 @@ def likenesses(bench: Bench) -> tuple[Likeness, ...]:
     found = []
     for core in bench.cores:
         here = [result for result in bench.results if result.core == core]
-        lines = _lines(layer for result in here if result.origin in _PUBLISHED for layer in result.layers)
+        published = [layer for result in here if result.origin in _PUBLISHED for layer in _counting(result)]
         for result in here:
-            if result.origin is not Origin.GENERATED:
-                continue
-            for kind in LayerKind:
-                layers = [(layer, layer.work) for layer in result.layers if layer.work and layer.work.kind is kind]
-                held = [(layer, work) for layer, work in layers if _counts(work)]
-                if held:
-                    found.append(_likeness(core, result.network, kind, held, lines.get(kind, {})))
+            if result.origin is Origin.GENERATED:
+                counting = _counting(result)
+                for kind in LayerKind:
+                    layers = [(layer, work) for layer, work in counting if work.kind is kind]
+                    if layers:
+                        found.append(_likeness(core, result.network, kind, layers, published))
     return tuple(found)
+
+
+_Layer = tuple[LayerCost, LayerWork]
+
+
+def _counting(result: Result) -> list[_Layer]:
+    """Rule 3."""
+    return [(layer, layer.work) for layer in result.layers if layer.work is not None and _counts(layer.work)]
 
 
 def _counts(work: LayerWork) -> bool:
     return work.macs >= (MIN_DENSE_MACS if work.kind is LayerKind.FULLY_CONNECTED else MIN_MACS)
 
 
-def _lines(layers: Iterable[LayerCost]) -> dict[LayerKind, dict[int, float]]:
-    """Kind -> length -> instructions per output of the published layers, lengths ascending."""
-    sums: dict[tuple[LayerKind, int], list[int]] = {}
-    for layer in layers:
-        if layer.work is not None and _counts(layer.work):
-            total = sums.setdefault((layer.work.kind, layer.work.length), [0, 0])
+def _line(published: Iterable[_Layer], like: LayerWork) -> dict[int, float]:
+    """Length -> instructions per output of the published layers that `like` may be held against."""
+    sums: dict[int, list[int]] = {}
+    for layer, work in published:
+        gathered = like.kind not in _GATHERING or like.channels <= 2 * work.channels <= 4 * like.channels
+        if work.kind is like.kind and gathered:
+            total = sums.setdefault(work.length, [0, 0])
             total[0] += layer.instructions
-            total[1] += layer.work.outputs
-    lines: dict[LayerKind, dict[int, float]] = {}
-    for (kind, length), (instructions, outputs) in sorted(sums.items(), key=lambda item: item[0][1]):
-        lines.setdefault(kind, {})[length] = instructions / outputs
-    return lines
+            total[1] += work.outputs
+    return {length: instructions / outputs for length, (instructions, outputs) in sums.items()}
 
 
 def per_output(line: dict[int, float], length: int) -> float | None:
@@ -122,18 +130,12 @@ def per_output(line: dict[int, float], length: int) -> float | None:
     return line[below] + (line[above] - line[below]) * (length - below) / (above - below)
 
 
-def _likeness(
-    core: str,
-    network: str,
-    kind: LayerKind,
-    layers: list[tuple[LayerCost, LayerWork]],
-    line: dict[int, float],
-) -> Likeness:
+def _likeness(core: str, network: str, kind: LayerKind, layers: list[_Layer], published: list[_Layer]) -> Likeness:
     macs = instructions = unlike = 0
     expected = worst = 0.0
     worst_layer = ""
     for layer, work in layers:
-        one = per_output(line, work.length)
+        one = per_output(_line(published, work), work.length)
         if one is None:
             unlike += 1
             continue

@@ -12,12 +12,14 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from toolchain.bench.kinds import LayerWork
 from toolchain.bench.result import Bench, LayerCost, Result
 from toolchain.errors import BenchError
 
 _FORMAT = 1
-# A layer's list, in this order; kind, length and outputs are null where it does not multiply.
-LAYER_COLUMNS = ("name", "kernel", "kind", "length", "outputs", "instructions", "cycles")
+# A layer's list, in this order; the four of LayerWork are null where it does not multiply.
+_WORK = tuple(field.name for field in fields(LayerWork))
+LAYER_COLUMNS = ("name", "kernel", *_WORK, "instructions", "cycles")
 _PLACE = "a layer"
 
 
@@ -70,9 +72,8 @@ def bench_json(bench: Bench) -> dict[str, Any]:
 
 
 def _layer_row(layer: LayerCost) -> list[Any]:
-    work = layer.work
-    shape = [None, None, None] if work is None else [work.kind.value, work.length, work.outputs]
-    return [layer.name, layer.kernel, *shape, layer.instructions, layer.cycles]
+    work = [None] * len(_WORK) if layer.work is None else list(asdict(layer.work).values())
+    return [layer.name, layer.kernel, *work, layer.instructions, layer.cycles]
 
 
 def bench_text(bench: Bench) -> str:
@@ -120,7 +121,7 @@ def _layer_fields(row: Any) -> Any:
     if not isinstance(row, list) or len(row) != len(LAYER_COLUMNS):
         return row
     named = dict(zip(LAYER_COLUMNS, row, strict=True))
-    work = {name: named.pop(name) for name in ("kind", "length", "outputs")}
+    work = {name: named.pop(name) for name in _WORK}
     return named | {"work": None if work["kind"] is None else work}
 
 

@@ -115,7 +115,8 @@ _RULE = """
 Layers of the generated networks are held against layers of the published ones (named and built-in) of the same kind.
 The time of a layer has a part for each product and a part for each output, so like is compared with like *at equal
 lengths of sums*: published layers of one kind and length are a point (instructions per output), between points the
-line is straight, and a length at most a quarter outside counts as the nearest point's, at its instructions per MAC.
+line is straight, and a length at most a third outside counts as the nearest point's, at its instructions per MAC. A
+first convolution is held against those with half to twice as many output channels, which share the gathered input.
 Layers below {macs} MACs ({dense} for fully connected ones) are left out: there a call costs more than its work. A
 generated network passes for a kind of layer if its layers of that kind together take at most {tolerance} more than the
 published ones would. **{held} comparisons, {slower} over the limit.**
