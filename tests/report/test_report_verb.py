@@ -9,7 +9,9 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.command import Said, subbyte
+from tests.graphs import GraphBuilder
 from tests.models import audio_model, tiny_model
+from toolchain.export.tflite import tflite_bytes
 
 compiled = pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 
@@ -105,3 +107,46 @@ def test_nothing_is_written_where_model_or_board_is_wrong(tmp_path: Path, comman
         said = command("report", *arguments, "--no-build", "--html", page)
         assert said.code == 2 and said.err.startswith("error: ") and said.err.count("\n") == 1
     assert not page.exists()
+
+
+def _residual_model(folder: Path) -> Path:
+    net = GraphBuilder("residual", (1, 16, 16, 3), seed=6).conv2d(8, (3, 3))
+    before = net.last
+    net.conv2d(8, (3, 3)).conv2d(8, (3, 3)).add(before, scale=0.06).conv2d(8, (3, 3), stride=(2, 2))
+    path = folder / "residual.tflite"
+    path.write_bytes(tflite_bytes(net.mean().fully_connected(4).graph()))
+    return path
+
+
+def test_max_ram_executes_layers_in_bands_and_says_so(tmp_path: Path, command) -> None:
+    model = _residual_model(tmp_path)
+    plain = json.loads(command("report", model, "--board", "mps2-an386", "--no-build", "--json").out)
+    limit = f"{4096 + plain['arena_bytes'] * 8 // 10} B"
+    banded = json.loads(
+        command("report", model, "--board", "mps2-an386", "--no-build", "--max-ram", limit, "--json").out
+    )
+    assert plain["bands"]["stages"] == [] and plain["bands"]["extra_macs"] == 0
+    assert banded["arena_bytes"] <= plain["arena_bytes"] * 8 // 10
+    assert banded["bands"]["plain_arena_bytes"] == plain["arena_bytes"] and banded["bands"]["stages"]
+    assert [layer["name"] for layer in banded["layers"]] == [layer["name"] for layer in plain["layers"]]
+    assert {"limit": "arena_bytes", "origin": "--max-ram, beside the stack"}.items() <= banded["checks"][-1].items()
+    shown = command("report", model, "--board", "mps2-an386", "--no-build", "--max-ram", limit).out
+    assert "Layers in bands of rows, estimated" in shown and "for 0.0 % more MACs" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("20k", "--max-ram: '20k' is ambiguous: write kB"),
+        ("-1", "--max-ram: '-1' is not bytes"),
+        ("0", "--max-ram: '0' must be a whole number greater than 0"),
+        ("lots", "--max-ram: 'lots' is not bytes"),
+        ("4500", "do not fit into 404 B of RAM: as the network stands they need"),
+    ],
+)
+def test_a_limit_of_ram_that_means_nothing_or_is_too_tight_is_one_line(
+    tmp_path: Path, command, value: str, text: str
+) -> None:
+    said = command("report", _residual_model(tmp_path), "--board", "mps2-an386", "--no-build", f"--max-ram={value}")
+    assert said.code != 0 and said.out == ""
+    assert said.err.startswith("error: ") and text in said.err and said.err.count("\n") == 1

@@ -18,6 +18,7 @@ from toolchain.graph.cost import count, graph_cost
 from toolchain.graph.counting import Rule
 from toolchain.measure import How, Measure
 from toolchain.report.arena_map import arena_map
+from toolchain.report.bands_table import bands_report
 from toolchain.report.html import report_html
 from toolchain.report.junit import verdict_junit
 from toolchain.report.size_report import (
@@ -63,6 +64,7 @@ def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
         core="cortex-m4",
         cost=cost,
         code=model.layers,
+        bands=bands_report(model),
         counts=tuple(count(graph, rule) for rule in Rule),
         arena=arena_map(graph, model.plan),
         sizes=sizes,

@@ -13,8 +13,8 @@ from toolchain.budget.limits import Budget, Limit
 from toolchain.budget.sizes import Expected, Sizes, sizes_of
 from toolchain.budget.verdict import Check, Verdict, judge, verdict_of
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_firmware
-from toolchain.export.c import Aims, CModel, c_sources
-from toolchain.export.project import FrontEnd, Project, c_runtime, make_project
+from toolchain.export.c import Aims, CModel
+from toolchain.export.project import FrontEnd, Project, c_model, c_runtime, make_project
 from toolchain.graph.cost import Cost, count, graph_cost
 from toolchain.graph.counting import Count, Rule
 from toolchain.graph.graph import Graph
@@ -77,7 +77,7 @@ def assess_build(
     tried: bool = True,
 ) -> Assessment:
     """The same for a firmware that is built already. tried: whether a build was attempted at all."""
-    model = c_sources(graph, board.core, aims=aims)
+    model = c_model(graph, board, aims)
     cost, counts = graph_cost(graph), tuple(count(graph, rule) for rule in Rule)
     scratch = max((layer.scratch_bytes for layer in model.layers), default=0)
     expected = Expected(model.constant_bytes, model.arena_bytes, scratch, board.limits.stack_bytes)
@@ -90,7 +90,7 @@ def assess_build(
         known = (limit for limit in asked if limit.name in figures)
         verdict = verdict_of((*missing, *judge(known, figures, cost).checks), cost)
     else:
-        verdict = judge((*_board_limits(board, figures), *asked), figures, cost)
+        verdict = judge((*_board_limits(board, figures), *_aimed_limits(board, aims, figures), *asked), figures, cost)
     return Assessment(graph, board, model, build, cost, counts, sizes, verdict)
 
 
@@ -135,6 +135,15 @@ def _board_limits(board: Board, figures: dict[str, Measure]) -> tuple[Limit, ...
         Limit("weight_bytes", limits.flash_bytes, "B", origin),
         Limit("arena_bytes", limits.ram_bytes - limits.stack_bytes, "B", f"{origin}, beside its stack"),
     )
+
+
+def _aimed_limits(board: Board, aims: Aims, figures: dict[str, Measure]) -> tuple[Limit, ...]:
+    """--max-ram, held against everything that the linked firmware has in RAM."""
+    if aims.max_ram_bytes is None:
+        return ()
+    if "ram_bytes" in figures:
+        return (Limit("ram_bytes", aims.max_ram_bytes, "B", "--max-ram"),)
+    return (Limit("arena_bytes", aims.max_ram_bytes - board.limits.stack_bytes, "B", "--max-ram, beside the stack"),)
 
 
 def _missing(board: Board, shortfall: Shortfall) -> Check:

@@ -112,7 +112,8 @@ def advice(limit: str, cost: Cost) -> str:
     if limit == "macs" or limit.startswith("operations."):
         return f"fewer channels or a larger stride early on; {_largest(cost, 'macs', 'MAC')}"
     if limit in ("ram_bytes", "arena_bytes"):
-        return f"smaller activations; {_largest(cost, 'activation_bytes', 'B in and out')}"
+        largest = _largest(cost, "activation_bytes", "B in and out")
+        return f"layers in bands of rows (--max-ram), or smaller activations; {largest}"
     if limit.startswith("memory."):
         return (
             f"fewer weights or smaller activations; {_largest(cost, 'weights', 'weights')}; "

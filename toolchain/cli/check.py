@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.models import assess_model
-from toolchain.export.c import Aims, Optimise
+from toolchain.export.c import Optimise
 from toolchain.files import write_text
 from toolchain.report.console import console, print_json, print_table
 from toolchain.report.junit import verdict_junit
@@ -53,10 +53,11 @@ def check(
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, one case a limit.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the table as Markdown.")] = None,
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    shown = size_report(assess_model(model, board, budget, aims=Aims(optimise), build=True))
+    shown = size_report(assess_model(model, board, budget, aims=chosen_aims(optimise, max_ram), build=True))
     verdict = shown.verdict
     if junit:
         write_text(junit, verdict_junit(verdict, f"{shown.model} on {shown.board}"))

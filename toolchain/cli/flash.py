@@ -12,14 +12,14 @@ import typer
 from toolchain.boards import Board, FlashCommand
 from toolchain.budget.assess import Assessment, assess_build
 from toolchain.budget.limits import Budget, load_budget
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.models import recorded_accuracy
 from toolchain.cli.pack import load_project
 from toolchain.cli.waiting import waiting
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_folder
 from toolchain.device.emulate import EmulatedRun, emulate
 from toolchain.device.flash import check_tool, choose_flash_command, program, shown
-from toolchain.export.c import Aims, Optimise
+from toolchain.export.c import Optimise
 from toolchain.export.project import Project, project_sources, save_project
 from toolchain.measure import Measure
 from toolchain.report.console import print_json, print_table
@@ -70,11 +70,12 @@ def flash(
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the project; build/MODEL-BOARD.")
     ] = None,
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
     limits = load_budget(budget) if budget else None
-    project = load_project(model, board, "c", Aims(optimise))
+    project = load_project(model, board, "c", chosen_aims(optimise, max_ram))
     check_tool(project.board, tool)
     accuracy = recorded_accuracy(model) if model.is_dir() else None
     folder = output or Path("build") / f"{project.graph.name}-{project.board.id}"

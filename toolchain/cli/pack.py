@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolchain.boards import load_board
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.device.build import check_estimate
 from toolchain.errors import BoardError
 from toolchain.export.c import Aims, Optimise
@@ -45,10 +45,11 @@ def pack(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder of the project.")],
     runtime: Annotated[str, typer.Option(help=f"One of {', '.join(RUNTIMES)}.")] = "c",
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    project = load_project(model, board, runtime, Aims(optimise))
+    project = load_project(model, board, runtime, chosen_aims(optimise, max_ram))
     sources = project_sources(project)
     save_project(sources, output)
     if as_json:

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from toolchain.boards import Board, emulator_command, load_board, machine_command
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.waiting import waiting
 from toolchain.core import known_core
 from toolchain.device.batches import Batch, unpacked_inputs
@@ -77,6 +77,7 @@ def profile(
     functions: Annotated[bool, typer.Option("--functions", help="Show every function as well.")] = False,
     svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write a picture of the cycles.")] = None,
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     elf: Annotated[Path | None, typer.Option("--elf", metavar="FILE", help="A firmware instead of MODEL.")] = None,
     first: Annotated[str, typer.Option("--from", metavar="SYMBOL", help="With --elf: where counting begins.")] = "main",
     last: Annotated[
@@ -95,7 +96,9 @@ def profile(
     elif model is not None:
         if board is None or machine is not None or last is not None:
             raise SubbyteError("a MODEL needs --board, and neither --machine nor --to: these are for --elf")
-        _show_model(_profile_model(model, board, core, input_file, Aims(optimise)), svg, functions, as_json)
+        _show_model(
+            _profile_model(model, board, core, input_file, chosen_aims(optimise, max_ram)), svg, functions, as_json
+        )
 
 
 def _profile_model(model: Path, board: str, core: str | None, input_file: Path | None, aims: Aims) -> Profile:

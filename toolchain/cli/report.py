@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.models import assess_model
-from toolchain.export.c import Aims, Optimise
+from toolchain.export.c import Optimise
 from toolchain.files import write_text
 from toolchain.report.arena_map import arena_table, arena_text
 from toolchain.report.console import console, print_json, print_table
@@ -60,10 +60,11 @@ def report(
     markdown: Annotated[Path | None, typer.Option(help="Write Markdown.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML, one case a limit.")] = None,
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    assessment = assess_model(model, board, budget, aims=Aims(optimise), build=not no_build)
+    assessment = assess_model(model, board, budget, aims=chosen_aims(optimise, max_ram), build=not no_build)
     shown = size_report(assessment)
     if html:
         write_text(html, report_html(shown))

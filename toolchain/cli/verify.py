@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from toolchain.cli.aims import OptimiseOption
+from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.models import data_seed
 from toolchain.cli.progress import progress_bar
 from toolchain.cli.waiting import waiting
 from toolchain.data.layout import Partition
-from toolchain.export.c import Aims, Optimise
+from toolchain.export.c import Optimise
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.model import ModelInfo, load_model_info
 from toolchain.report.agreement_table import agreement_json, agreement_table
@@ -58,13 +58,14 @@ def verify(
     data: Annotated[Path | None, typer.Option(help="Corpus: test clips through the model's front end.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the random inputs.")] = 0,
     optimise: OptimiseOption = Optimise.BALANCED,
+    max_ram: MaxRamOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
     boards = emulated_boards(board or ())
     info = load_model_info(model)
     inputs, described = _inputs(info, model, samples, data, seed)
-    subject = Subject(info.graph, tflite_bytes(info.graph), info.onnx, Aims(optimise))
+    subject = Subject(info.graph, tflite_bytes(info.graph), info.onnx, chosen_aims(optimise, max_ram))
     found = _ask(info, (*host_judges(subject), *board_judges(subject, boards)), inputs)
     if as_json:
         print_json(agreement_json(found))

@@ -114,7 +114,7 @@ def check_estimate(project: Project) -> None:
         if n_bytes > memory.n_bytes:
             raise DoesNotFitError(
                 f"{project.graph.name} does not fit {board.id}: {what} take {n_bytes:,} bytes, {memory.name} has "
-                f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many",
+                f"{memory.n_bytes:,}: {n_bytes - memory.n_bytes:,} too many{_advice(memory)}",
                 (_shortfall(memory, n_bytes, How.ESTIMATED),),
             )
 
@@ -128,7 +128,7 @@ def _check_limits(board: Board, build: Build) -> None:
         if used > allowed:
             raise DoesNotFitError(
                 f"the firmware takes {used:,} bytes of {what}, {board.id} allows {allowed:,} (limits): "
-                f"{used - allowed:,} too many",
+                f"{used - allowed:,} too many" + (_BANDS if what == "RAM" else ""),
                 (Shortfall(figure, "limits", used, allowed, How.LINKED),),
                 build,
             )
@@ -146,11 +146,20 @@ def _failure(done: Finished, project: Project) -> Exception:
         over = [(memories[name], memories[name].n_bytes + int(n_bytes)) for name, n_bytes in overflows.items()]
         said = "; ".join(
             f"{memory.name} has {memory.n_bytes:,} bytes, {needed:,} are needed: {needed - memory.n_bytes:,} too many"
+            f"{_advice(memory)}"
             for memory, needed in over
         )
         text = f"{project.graph.name} does not fit {project.board.id}: {said}"
         return DoesNotFitError(text, tuple(_shortfall(memory, needed, How.LINKED) for memory, needed in over))
     return ToolError(f"building the firmware for {project.board.id} failed:{done.last_words()}")
+
+
+# What may help where RAM is missing.
+_BANDS = " (less is needed with layers in bands of rows: --max-ram)"
+
+
+def _advice(memory: Memory) -> str:
+    return "" if memory.kind is MemoryKind.FLASH else _BANDS
 
 
 def _shortfall(memory: Memory, needed: int, how: How) -> Shortfall:

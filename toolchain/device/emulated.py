@@ -69,6 +69,7 @@ class EmulatedModel:
         self._front_end = front_end
         self._make_variables = make_variables
         runtime = runtime or c_runtime(graph, board)
+        self.executed = runtime.executed
         self._project = Project(graph, board, runtime, None, KnownAnswers(), Application.VERIFY)
         self._folder = Path(tempfile.mkdtemp(prefix="subbyte-emulated-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -113,7 +114,7 @@ class EmulatedModel:
         return heard, unpacked(self.graph, outputs)[output]
 
     def layers(self, inputs: Int8 | Batch) -> list[Int8]:
-        """What each operator of the Graph gives in one inference, in its order: int8 of the tensor's shape each.
+        """What each operator of `executed.graph` gives in one inference, in order: int8 of the tensor's shape each.
 
         inputs: as for `run`, without the first axis. Raises as `run` does.
         """
@@ -128,8 +129,8 @@ class EmulatedModel:
 
     def _traced_layers(self, traced: bytes) -> list[Int8]:
         found = []
-        for index, op in enumerate(self.graph.operators):
-            tensor = self.graph.tensor(op.writes[0])
+        for index, op in enumerate(self.executed.graph.operators):
+            tensor = self.executed.graph.tensor(op.writes[0])
             head = np.array([index, tensor.container_bytes], "<i4").tobytes()
             if not traced.startswith(head):
                 raise ToolError(f"{self.board.id}: the trace of layer {op.name} is not where it should be")

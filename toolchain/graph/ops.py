@@ -8,7 +8,7 @@ filled with the input's zero point, so that every framework's convention can be 
 What an operator computes, to the last bit, stands in graph/reference/<op>.py and nowhere else.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 
@@ -52,10 +52,9 @@ class Operator:
     def reads(self) -> tuple[str, ...]:
         """Names of all tensors read, constants included, absent ones left out."""
         found: list[str] = []
-        for field in fields(self):
-            if field.name in self.READS:
-                value = getattr(self, field.name)
-                found.extend(value if isinstance(value, tuple) else [value] if value is not None else [])
+        for field in self.READS:
+            value = getattr(self, field)
+            found.extend(value if isinstance(value, tuple) else [value] if value is not None else [])
         return tuple(found)
 
     @property

@@ -10,6 +10,7 @@ real = scale * (integer - zero_point). Layouts are TFLite's:
     bias                   [C_out] int32, scale = input scale * weight scale
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -94,7 +95,7 @@ class Tensor:
     @property
     def n_elements(self) -> int:
         """Product of the shape."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(self.shape)
 
     @property
     def container_bytes(self) -> int:

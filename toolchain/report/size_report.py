@@ -17,6 +17,7 @@ from toolchain.graph.cost import Cost, CostRow
 from toolchain.graph.counting import Count
 from toolchain.measure import How
 from toolchain.report.arena_map import ArenaMap, arena_map, arena_table, arena_text, shortened
+from toolchain.report.bands_table import BandsReport, bands_json, bands_report, bands_table
 from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown, to_text
 
 
@@ -34,6 +35,7 @@ class SizeReport:
     core: str
     cost: Cost
     code: tuple[CLayer, ...]
+    bands: BandsReport
     counts: tuple[Count, ...]
     arena: ArenaMap
     sizes: Sizes
@@ -50,9 +52,10 @@ def size_report(assessment: Assessment) -> SizeReport:
         board=assessment.board.id,
         core=assessment.board.core.name,
         cost=assessment.cost,
-        code=assessment.model.layers,
+        code=assessment.model.whole_layers,
+        bands=bands_report(assessment.model),
         counts=assessment.counts,
-        arena=arena_map(assessment.graph, assessment.model.plan),
+        arena=arena_map(assessment.model.graph, assessment.model.plan),
         sizes=assessment.sizes,
         contributions=build.sizes.contributions if build else (),
         verdict=assessment.verdict,
@@ -209,6 +212,7 @@ def report_tables(report: SizeReport) -> tuple[Table, ...]:
         sizes_table(report.sizes),
         *((contributions_table(report.contributions),) if report.contributions else ()),
         layer_table(report.cost, report.code),
+        *((bands_table(report.bands),) if report.bands.stages else ()),
         counts_table(report.counts),
     )
 
@@ -264,6 +268,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
             for part in report.sizes.parts
         ],
         "contributions": [asdict(contribution) for contribution in report.contributions],
+        "bands": bands_json(report.bands),
         "layers": [_layer_json(row, layer) for row, layer in zip(report.cost.rows, report.code, strict=True)],
         "arena": {
             "bytes": report.arena.n_bytes,

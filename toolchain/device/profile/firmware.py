@@ -29,8 +29,8 @@ from toolchain.device.profile.tally import Tally, summed
 from toolchain.device.profile.timing import timing_of
 from toolchain.device.profile.trace import Span, trace_run
 from toolchain.errors import BoardError, ToolError
-from toolchain.export.c import Aims, CModel, c_sources
-from toolchain.export.project import Application, KnownAnswers, Project, c_runtime
+from toolchain.export.c import Aims, CModel
+from toolchain.export.project import Application, KnownAnswers, Project, c_model, c_runtime
 from toolchain.graph.graph import Graph
 
 # Against firmware that hangs: more than the largest network here takes under the plugin.
@@ -166,7 +166,7 @@ def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Ba
     Raises BoardError, ModelError, DoesNotFitError or ToolError with one clear text.
     """
     stand_in = emulated_stand_in(board)
-    model = c_sources(graph, stand_in.core, aims=aims)
+    model = c_model(graph, stand_in, aims)
     project = Project(graph, stand_in, c_runtime(graph, stand_in, aims), None, KnownAnswers(), Application.VERIFY)
     batch = packed(graph, random_input(graph, 0) if inputs is None else inputs)
     with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as name:
@@ -219,9 +219,13 @@ def layer_lines(model: CModel) -> list[int]:
 
 
 def _layers(model: CModel, tree: CallTree) -> tuple[LayerProfile, ...]:
-    calls: dict[int, list[Call]] = {}
+    """One for each operator of the network, its bands taken together."""
+    calls: dict[str, list[Call]] = {}
     for call in tree.root.calls:
-        calls.setdefault(call.part, []).append(call)
+        calls.setdefault(model.layers[call.part].origin, []).append(call)
+    parts: dict[str, list[Tally]] = {}
+    for index, layer in enumerate(model.layers):
+        parts.setdefault(layer.origin, []).append(tree.parts.get(index, Tally()))
     return tuple(
         LayerProfile(
             name=layer.name,
@@ -229,10 +233,10 @@ def _layers(model: CModel, tree: CallTree) -> tuple[LayerProfile, ...]:
             kernel=layer.kernel,
             macs=layer.macs,
             constant_bytes=layer.constant_bytes,
-            tally=summed((tree.parts.get(index, Tally()), *(call.total for call in calls.get(index, ())))),
-            calls=tuple(calls.get(index, ())),
+            tally=summed((*parts[layer.name], *(call.total for call in calls.get(layer.name, ())))),
+            calls=tuple(calls.get(layer.name, ())),
         )
-        for index, layer in enumerate(model.layers)
+        for layer in model.whole_layers
     )
 
 

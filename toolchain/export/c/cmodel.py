@@ -6,7 +6,9 @@ from typing import Any
 
 from toolchain.core import Core
 from toolchain.export.c.aims import Aims
+from toolchain.graph.bands import Banded
 from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Operator
 from toolchain.graph.plan import Plan
 
 
@@ -27,12 +29,14 @@ class Constant:
 class CLayer:
     """One operator in the generated model.
 
-    kernel: the C function, "" where nothing is called. passed_over: better kernels and why they could not be taken.
+    origin: the operator of the network that it is, or of which it is a band of rows. kernel: the C function, "" where
+    nothing is called. passed_over: better kernels and why they could not be taken.
     constants: symbols that stand here first; one that an earlier layer has already is not repeated.
     in_place: the input on whose bytes the output is written, or of which it is a view.
     """
 
     name: str
+    origin: str
     kind: str
     kernel: str
     passed_over: tuple[tuple[str, str], ...]
@@ -52,12 +56,14 @@ class CLayer:
 class CModel:
     """Sources and what is known of them.
 
+    banded: the network, and the Graph as it is executed. plain_arena_bytes: what the arena would be without bands.
     prefix: beginning of every external identifier. sources: path -> text, to be compiled with the folder that they
     are written to as the one include path. host: one more C file, which calls the model on the host
     (device/host.py). kernels: names of the C files in kernels/. plan: the arena `<prefix>_arena`.
     """
 
-    graph: Graph
+    banded: Banded
+    plain_arena_bytes: int
     core: Core
     aims: Aims
     prefix: str
@@ -66,6 +72,24 @@ class CModel:
     plan: Plan
     layers: tuple[CLayer, ...]
     kernels: tuple[str, ...]
+
+    @property
+    def graph(self) -> Graph:
+        """As it is executed: one operator a layer, some of them bands."""
+        return self.banded.graph
+
+    @property
+    def extra_macs(self) -> int:
+        """Multiply-accumulates that bands add; below 0 where they leave out rows that nothing reads."""
+        return sum(layer.macs for layer in self.layers) - sum(self.banded.source_macs.values())
+
+    @property
+    def whole_layers(self) -> tuple[CLayer, ...]:
+        """One for each operator of the network, with its bands taken together."""
+        bands: dict[str, list[CLayer]] = {op.name: [] for op in self.banded.source.operators}
+        for layer in self.layers:
+            bands[layer.origin].append(layer)
+        return tuple(_together(op, bands[op.name]) for op in self.banded.source.operators)
 
     @property
     def c_files(self) -> tuple[str, ...]:
@@ -93,12 +117,22 @@ class CModel:
         return {
             "name": self.graph.name,
             "prefix": self.prefix,
-            "graph_sha256": self.graph.sha256,
+            "graph_sha256": self.banded.source.sha256,
             "core": self.core.name,
             "dsp": self.core.dsp,
             "optimise": self.aims.optimise.value,
             "arena_bytes": self.plan.arena_bytes,
             "arena_lower_bound_bytes": self.plan.lower_bound_bytes,
+            "arena_bytes_without_bands": self.plain_arena_bytes,
+            "extra_macs": self.extra_macs,
+            "stages_in_bands": [
+                {
+                    "layers": [op.name for op in self.banded.source.operators[stage.first : stage.end]],
+                    "band_rows": stage.band_rows,
+                    "halo": stage.halo.value,
+                }
+                for stage in self.banded.stages
+            ],
             "constant_bytes": self.constant_bytes,
             "kernels": list(self.kernels),
             "layers": [
@@ -113,6 +147,26 @@ class CModel:
                     "in_place": layer.in_place,
                     "passed_over": [{"kernel": kernel, "because": reason} for kernel, reason in layer.passed_over],
                 }
-                for layer in self.layers
+                for layer in self.whole_layers
             ],
         }
+
+
+def _together(op: Operator, bands: list[CLayer]) -> CLayer:
+    """The layers that compute `op`, as one."""
+    if len(bands) == 1:
+        return bands[0]
+    computing = [band for band in bands if band.kind == op.kind]
+    kernels = dict.fromkeys(band.kernel for band in computing)
+    return CLayer(
+        name=op.name,
+        origin=op.name,
+        kind=op.kind,
+        kernel=", ".join(kernels),
+        passed_over=computing[0].passed_over,
+        rounding=computing[0].rounding,
+        macs=sum(band.macs for band in bands),
+        constants=tuple(constant for band in bands for constant in band.constants),
+        scratch_bytes=max(band.scratch_bytes for band in bands),
+        in_place=None,
+    )

@@ -52,8 +52,11 @@ class ConstantPool:
         self._symbols: dict[tuple[object, ...], str] = {}
         self._taken: set[str] = set()
 
-    def layer(self, name: str, code: LayerCode) -> tuple[list[Definition], list[Constant], str]:
-        """The new definitions of a layer, their sizes, and the symbol of its struct ("" if it has none)."""
+    def layer(self, name: str, code: LayerCode, whole: str) -> tuple[list[Definition], list[Constant], str]:
+        """The new definitions of a layer, their sizes, and the symbol of its struct ("" if it has none).
+
+        whole: the name of the layer that this one is a band of, which its arrays are called after.
+        """
         definitions: list[Definition] = []
         constants: list[Constant] = []
         symbols: dict[str, str] = {}
@@ -61,7 +64,7 @@ class ConstantPool:
             key = (array.c_type, array.words, array.values.shape, array.values.tobytes())
             symbol = self._symbols.get(key)
             if symbol is None:
-                symbol = self._symbols[key] = self._named(f"{name}_{array.role}")
+                symbol = self._symbols[key] = self._named(f"{whole}_{array.role}", f"{name}_{array.role}")
                 definitions.append(array_definition(symbol, array, shared=False))
                 constants.append(Constant(symbol, array.role, array.n_bytes))
             symbols[array.role] = symbol
@@ -84,11 +87,13 @@ class ConstantPool:
         constant = Constant(symbol, "values", array.n_bytes)
         return [array_definition(symbol, array, shared=True)], [constant], symbol
 
-    def _named(self, symbol: str) -> str:
-        if symbol in self._taken:
-            raise AssertionError(f"two constants named {symbol}")
-        self._taken.add(symbol)
-        return symbol
+    def _named(self, *wanted: str) -> str:
+        """The first of the names that is free."""
+        for symbol in wanted:
+            if symbol not in self._taken:
+                self._taken.add(symbol)
+                return symbol
+        raise AssertionError(f"two constants named {wanted[-1]}")
 
     def _struct_text(self, name: str, struct: Struct, symbols: dict[str, str], indent: str) -> str:
         lines = []

@@ -20,6 +20,7 @@ import numpy as np
 from toolchain.assets import asset_folder
 from toolchain.core import Core
 from toolchain.export.c.aims import Aims
+from toolchain.export.c.arrange import arranged
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
 from toolchain.export.c.code import Activation, Call, LayerCode, Place
 from toolchain.export.c.constants import ConstantPool, Definition
@@ -27,13 +28,12 @@ from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.kernel_table import KERNELS, Choice, choose_kernel
 from toolchain.export.c.names import Names, names_of
 from toolchain.export.templates import render
+from toolchain.graph.bands import Banded
 from toolchain.graph.cost import macs
 from toolchain.graph.graph import Graph
-from toolchain.graph.names import tidy_name
+from toolchain.graph.names import identifier, tidy_name
 from toolchain.graph.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Operator
 from toolchain.graph.plan import Plan
-from toolchain.graph.plan_check import check_plan
-from toolchain.graph.planner import plan_arena
 
 REMAKE = "subbyte pack MODEL --board BOARD -o DIR"
 
@@ -112,25 +112,36 @@ class ModelView:
 
 
 def c_sources(
-    graph: Graph, core: Core, *, aims: Aims = Aims(), remake: str = REMAKE, table: Sequence[Kernel] = KERNELS
+    source: Graph,
+    core: Core,
+    *,
+    aims: Aims = Aims(),
+    reserved_ram_bytes: int = 0,
+    remake: str = REMAKE,
+    table: Sequence[Kernel] = KERNELS,
 ) -> CModel:
-    """The C of `graph` for `core`.
+    """The C of the Graph `source` for `core`.
 
-    aims: what the C is to be good at. remake: the command that makes it again, for the heads of the files. table:
-    kernels to choose from, the first that takes an operator gets it.
+    aims: what the C is to be good at. reserved_ram_bytes: what of aims.max_ram_bytes is not for the arena. remake: the
+    command that makes it again, for the heads of the files. table: kernels to choose from, the first that takes an
+    operator gets it.
 
-    Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit.
+    Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit, and where
+    activations and scratch cannot be made to fit.
     """
+    limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
+    arrangement = arranged(source, core, lambda graph, op: choose_kernel(graph, op, core, table), limit)
+    banded, choices, plan = arrangement.banded, arrangement.choices, arrangement.plan
+    graph = banded.graph
     names = names_of(graph)
-    choices = {op.name: choose_kernel(graph, op, core, table) for op in graph.operators}
-    plan = _checked_plan(graph, core, choices)
     pool = ConstantPool(graph.name)
     layers, views = [], []
     literals: dict[str, str] = {}  # constant read as an activation -> its symbol
     for index, op in enumerate(graph.operators):
         kernel = choices[op.name].kernel
         code = kernel.code(graph, op)
-        definitions, constants, struct = pool.layer(names.layers[op.name], code)
+        whole = f"{names.prefix}_{identifier(banded.origins[op.name])}"
+        definitions, constants, struct = pool.layer(names.layers[op.name], code, whole)
         for name in _literals(graph, code):
             if name not in literals:
                 label = f"{names.layers[op.name]}_{len(literals)}"
@@ -139,7 +150,7 @@ def c_sources(
         texts = (_call_text(call, op, plan, literals, struct) for call in code.calls)
         calls = tuple(text for text in texts if text is not None)
         function = kernel.function if calls else ""
-        layers.append(_layer(graph, op, choices[op.name], function, constants, plan))
+        layers.append(_layer(banded, op, choices[op.name], function, constants, plan))
         views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
     kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
     inputs = _ports(graph, graph.inputs, "input", names, plan)
@@ -148,7 +159,7 @@ def c_sources(
         prefix=names.prefix,
         macro=names.prefix.upper(),
         name=graph.name,
-        sha256=graph.sha256,
+        sha256=source.sha256,
         core=f"{core.name}, {'with' if core.dsp else 'without'} DSP instructions",
         remake=remake,
         inputs=inputs,
@@ -165,14 +176,9 @@ def c_sources(
     files = ("model.h", "model.c", "weights.h", "weights.c")
     sources = {f"model/{file}": render(f"model/{file}.j2", view) for file in files} | _kernel_sources(kernels)
     host = render("model/host.c.j2", view)
-    return CModel(graph, core, aims, names.prefix, sources, host, plan, tuple(layers), kernels)
-
-
-def _checked_plan(graph: Graph, core: Core, choices: Mapping[str, Choice]) -> Plan:
-    scratch = {op.name: choices[op.name].kernel.scratch_bytes(graph, op) for op in graph.operators}
-    overwrites = {op.name: choices[op.name].kernel.overwrites(graph, op) for op in graph.operators}
-    plan = plan_arena(graph, scratch, overwrites, alignment=core.alignment_bytes)
-    return check_plan(graph, plan, scratch, overwrites)
+    return CModel(
+        banded, arrangement.plain_arena_bytes, core, aims, names.prefix, sources, host, plan, tuple(layers), kernels
+    )
 
 
 def _literals(graph: Graph, code: LayerCode) -> list[str]:
@@ -180,15 +186,18 @@ def _literals(graph: Graph, code: LayerCode) -> list[str]:
     return [name for name in dict.fromkeys(pointers) if graph.tensor(name).is_constant]
 
 
-def _layer(graph: Graph, op: Operator, choice: Choice, function: str, constants: list[Constant], plan: Plan) -> CLayer:
+def _layer(
+    banded: Banded, op: Operator, choice: Choice, function: str, constants: list[Constant], plan: Plan
+) -> CLayer:
     scratch = plan.scratch_of(op.name)
     return CLayer(
         name=op.name,
+        origin=banded.origins[op.name],
         kind=op.kind,
         kernel=function,
         passed_over=choice.passed_over,
         rounding=choice.kernel.rounding,
-        macs=macs(op, graph.tensor),
+        macs=macs(op, banded.graph.tensor),
         constants=tuple(constants),
         scratch_bytes=0 if scratch is None else scratch.n_bytes,
         in_place=plan.allocation(op.writes[0]).takes_over,

@@ -4,7 +4,7 @@
 from toolchain.export.project.answers import KnownAnswers, known_answers
 from toolchain.export.project.front_end import FrontEnd, front_end_parts
 from toolchain.export.project.project import Application, Project, make_project, project_sources
-from toolchain.export.project.runtime import RUNTIMES, Runtime, c_runtime
+from toolchain.export.project.runtime import RUNTIMES, Runtime, c_model, c_runtime
 from toolchain.export.project.save import save_project
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "KnownAnswers",
     "Project",
     "Runtime",
+    "c_model",
     "c_runtime",
     "front_end_parts",
     "known_answers",

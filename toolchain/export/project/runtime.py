@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from toolchain.boards import Board
-from toolchain.export.c import Aims, c_sources
+from toolchain.export.c import Aims, CModel, c_sources
 from toolchain.export.c.names import names_of
 from toolchain.export.tflm import tflm_sources
+from toolchain.graph.bands import Banded, in_bands
 from toolchain.graph.graph import Graph
 
 
@@ -21,6 +22,7 @@ class Runtime:
 
     constant_bytes, arena_bytes: what its constants take in flash and its activations in RAM, known before linking.
     aims: what was asked for; the build's level of optimisation follows from it.
+    executed: what is carried out, operator by operator.
     weights_file: the file with the constants, without its ending.
     needs_tflm: the project is C and C++, and linked with a library that TFLM_LIB and TFLM_INCLUDE give; it has no build
     for the host then. note: a paragraph for the README, or "".
@@ -28,6 +30,7 @@ class Runtime:
 
     name: str
     title: str
+    executed: Banded
     sources: Mapping[str, str]
     constant_bytes: int
     arena_bytes: int
@@ -37,12 +40,27 @@ class Runtime:
     note: str = ""
 
 
+def c_model(graph: Graph, board: Board, aims: Aims = Aims()) -> CModel:
+    """The C of `graph` for `board`. What aims allow of RAM is for the arena and the stack that the board file reserves.
+
+    Raises ModelError as c_sources does.
+    """
+    remake = f"subbyte pack MODEL --board {board.id}{aims.options} -o DIR"
+    return c_sources(graph, board.core, aims=aims, reserved_ram_bytes=board.limits.stack_bytes, remake=remake)
+
+
 def c_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
     """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
-    remake = f"subbyte pack MODEL --board {board.id}{aims.options} -o DIR"
-    model = c_sources(graph, board.core, aims=aims, remake=remake)
+    model = c_model(graph, board, aims)
     return Runtime(
-        "c", "plain C, Subbyte's kernels", model.sources, model.constant_bytes, model.arena_bytes, aims, "model/weights"
+        "c",
+        "plain C, Subbyte's kernels",
+        model.banded,
+        model.sources,
+        constant_bytes=model.constant_bytes,
+        arena_bytes=model.arena_bytes,
+        aims=aims,
+        weights_file="model/weights",
     )
 
 
@@ -60,6 +78,7 @@ def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
     return Runtime(
         "tflm",
         "TensorFlow Lite for Microcontrollers",
+        in_bands(graph, ()),
         model.sources,
         constant_bytes=len(model.tflite),
         arena_bytes=model.arena.total_bytes,

@@ -45,25 +45,42 @@ class Rows(NamedTuple):
         return self.end - self.first
 
 
-class _Window(NamedTuple):
-    """Along H: see the head of the file."""
+class Window(NamedTuple):
+    """Along H: see the head of the file. height: of the input."""
 
+    height: int
     reach: int = 1
     stride: int = 1
     top: int = 0
 
+    def reads(self, rows: Rows) -> Rows:
+        """Rows of the input that those of the output are computed from."""
+        first, end = self._span(rows)
+        return Rows(max(first, 0), min(end, self.height))
 
-def _window(graph: Graph, op: Operator) -> _Window:
+    def padding(self, rows: Rows) -> tuple[int, int]:
+        """Rows above and below the input that those of the output are computed from as well."""
+        first, end = self._span(rows)
+        return max(-first, 0), max(end - self.height, 0)
+
+    def _span(self, rows: Rows) -> Rows:
+        first = rows.first * self.stride - self.top
+        return Rows(first, first + (rows.n_rows - 1) * self.stride + self.reach)
+
+
+def window_of(graph: Graph, op: Operator) -> Window:
+    """How an operator that can be cut (`why_whole`) moves along H."""
+    rows = height(graph, images_read(graph, op)[0])
     match op:
         case Conv2D() | DepthwiseConv2D():
             reach = (graph.tensor(op.weights).shape[1] - 1) * op.dilation.h + 1
-            return _Window(reach, op.stride.h, op.padding.top)
+            return Window(rows, reach, op.stride.h, op.padding.top)
         case AveragePool2D() | MaxPool2D():
-            return _Window(op.window.h, op.stride.h, op.padding.top)
+            return Window(rows, op.window.h, op.stride.h, op.padding.top)
         case Pad():
-            return _Window(top=op.padding.top)
+            return Window(rows, top=op.padding.top)
         case _:
-            return _Window()
+            return Window(rows)
 
 
 def height(graph: Graph, name: str) -> int:
@@ -85,27 +102,18 @@ def why_whole(graph: Graph, op: Operator) -> str | None:
         return "its tensors are no images"
     if isinstance(op, _PIXELS) and (not images or any(graph.tensor(name).is_constant for name in op.reads)):
         return "it reads a constant image"
-    window, last = _window(graph, op), height(graph, op.writes[0]) - 1
-    if window.top >= window.reach or last * window.stride - window.top >= height(graph, images[0]):
+    window, last = window_of(graph, op), height(graph, op.writes[0]) - 1
+    if window.top >= window.reach or last * window.stride - window.top >= window.height:
         return "its border is wider than its window"
     return None
 
 
-def rows_read(graph: Graph, op: Operator, rows: Rows) -> Rows:
-    """Rows of each image that `op` reads which its output's `rows` are computed from."""
-    window = _window(graph, op)
-    first = rows.first * window.stride - window.top
-    end = (rows.end - 1) * window.stride - window.top + window.reach
-    return Rows(max(first, 0), min(end, height(graph, images_read(graph, op)[0])))
-
-
-def band_operator(graph: Graph, op: Operator, rows: Rows, name: str, reads: Mapping[str, str], output: str) -> Operator:
-    """`op` called `name` for the given rows of its output alone. reads: image -> the tensor of its rows_read."""
+def band_operator(
+    op: Operator, window: Window, rows: Rows, name: str, reads: Mapping[str, str], output: str
+) -> Operator:
+    """`op` called `name` for the given rows of its output alone. reads: image -> the tensor of what `window` reads."""
     band = replace(with_tensors(op, reads, {op.writes[0]: output}), name=name)
     if isinstance(band, _PADDED):
-        window = _window(graph, op)
-        first = rows.first * window.stride - window.top
-        end = (rows.end - 1) * window.stride - window.top + window.reach
-        beyond = max(end - height(graph, images_read(graph, op)[0]), 0)
-        band = replace(band, padding=band.padding._replace(top=max(-first, 0), bottom=beyond))
+        top, bottom = window.padding(rows)
+        band = replace(band, padding=band.padding._replace(top=top, bottom=bottom))
     return band

@@ -19,7 +19,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from toolchain.errors import ModelError
-from toolchain.graph.bands.rows import Rows, band_operator, height, images_read, rows_read, why_whole
+from toolchain.graph.bands.rows import Rows, band_operator, height, images_read, why_whole, window_of
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import JoinRows, Operator, TakeRows
 from toolchain.graph.tensor import Tensor
@@ -53,12 +53,23 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Some rows of an image, as a tensor of the new Graph."""
+
+    tensor: str
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class StageCode:
-    """What stands in a stage's place. origins: name of each operator -> that of the one it is a part of."""
+    """What stands in a stage's place. origins: name of each operator -> that of the one it is a part of.
+
+    pieces: result -> the tensors that hold rows of it, and which."""
 
     operators: tuple[Operator, ...]
     tensors: tuple[Tensor, ...]
     origins: dict[str, str]
+    pieces: dict[str, list[Piece]]
 
 
 def stage_outputs(graph: Graph, stage: Stage) -> tuple[str, ...]:
@@ -78,8 +89,10 @@ def why_not(graph: Graph, stage: Stage) -> str | None:
         if reason is not None:
             return f"{op.name}: {reason}"
     outputs = stage_outputs(graph, stage)
-    if operators[-1].writes[0] not in outputs:
-        return f"{operators[-1].name}: nothing needs its result"
+    read = {name for op in operators for name in op.reads}
+    for op in operators:
+        if op.writes[0] not in outputs and (op is operators[-1] or op.writes[0] not in read):
+            return f"{op.name}: nothing needs its result"
     if stage.halo is Halo.RECOMPUTE and len(outputs) > 1:
         return f"several of its results are needed behind it: {', '.join(outputs)}"
     return None
@@ -95,22 +108,14 @@ def stage_code(graph: Graph, stage: Stage) -> StageCode:
         writer.keep_rows()
     else:
         writer.recompute_rows()
-    return StageCode(tuple(writer.operators), tuple(writer.tensors), writer.origins)
-
-
-@dataclass
-class _Part:
-    """Some rows of an image, as a tensor of the new Graph."""
-
-    tensor: str
-    rows: Rows
+    return StageCode(tuple(writer.operators), tuple(writer.tensors), writer.origins, writer.pieces)
 
 
 @dataclass
 class _Writer:
     """Appends operators.
 
-    parts: image of the old Graph -> the rows of it that exist now. bands: result -> its rows, to be joined. done:
+    parts: image of the old Graph -> the rows of it that exist now. pieces: result -> all that were computed. done:
     result -> number of rows that exist or existed.
     """
 
@@ -119,13 +124,15 @@ class _Writer:
     operators: list[Operator] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)
     origins: dict[str, str] = field(default_factory=dict)
-    parts: dict[str, _Part] = field(default_factory=dict)
-    bands: dict[str, list[str]] = field(default_factory=dict)
+    parts: dict[str, Piece] = field(default_factory=dict)
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inside = self.graph.operators[self.stage.first : self.stage.end]
+        self.images = {op.name: images_read(self.graph, op) for op in self.inside}
+        self.windows = {op.name: window_of(self.graph, op) for op in self.inside}
         self.outputs = stage_outputs(self.graph, self.stage)
-        self.bands = {name: [] for name in self.outputs}
+        self.pieces = {op.writes[0]: [] for op in self.inside}
         self.writers = {op.writes[0]: op for op in self.inside}
         self.heights = {name: height(self.graph, name) for name in self.writers}
         self.done = dict.fromkeys(self.writers, 0)
@@ -133,9 +140,9 @@ class _Writer:
             op.writes[0]: [reader for reader in self.inside if op.writes[0] in reader.reads] for op in self.inside
         }
         for op in self.inside:
-            for name in images_read(self.graph, op):
+            for name in self.images[op.name]:
                 if name not in self.writers:
-                    self.parts[name] = _Part(name, Rows(0, height(self.graph, name)))
+                    self.parts[name] = Piece(name, Rows(0, height(self.graph, name)))
         self.taken = {tensor.name for tensor in self.graph.tensors} | {op.name for op in self.graph.operators}
 
     def keep_rows(self) -> None:
@@ -154,9 +161,9 @@ class _Writer:
             first = self.done[name] if name in self.outputs else max(self.done[name], self._first_needed(name))
             rows = Rows(first, min(first + share, end))
             if rows.n_rows > 0:
-                for image in images_read(self.graph, op):
+                for image in self.images[op.name]:
                     if image in self.writers:
-                        self._advance(image, rows_read(self.graph, op, rows).end)
+                        self._advance(image, self.windows[op.name].reads(rows).end)
                 self._compute(op, rows, self._first_needed(name))
             self.done[name] = max(rows.end, first)
 
@@ -166,7 +173,7 @@ class _Writer:
         for reader in self.readers[name]:
             row = self.done[reader.writes[0]]
             if row < self.heights[reader.writes[0]]:
-                needed = min(needed, rows_read(self.graph, reader, Rows(row, row + 1)).first)
+                needed = min(needed, self.windows[reader.name].reads(Rows(row, row + 1)).first)
         return needed
 
     def recompute_rows(self) -> None:
@@ -176,8 +183,8 @@ class _Writer:
             wanted = {last: cut}
             for op in reversed(self.inside):
                 if op.writes[0] in wanted:
-                    rows = rows_read(self.graph, op, wanted[op.writes[0]])
-                    for name in images_read(self.graph, op):
+                    rows = self.windows[op.name].reads(wanted[op.writes[0]])
+                    for name in self.images[op.name]:
                         known = wanted.get(name, rows)
                         wanted[name] = Rows(min(known.first, rows.first), max(known.end, rows.end))
             for op in self.inside:
@@ -189,26 +196,25 @@ class _Writer:
     def _compute(self, op: Operator, rows: Rows, needed: int) -> None:
         """Rows of the operator's result; with those from `needed` on that exist already they are its new part."""
         output = op.writes[0]
-        wanted = rows_read(self.graph, op, rows)
-        reads = {name: self._taken(op, self.parts[name], wanted, name) for name in images_read(self.graph, op)}
+        wanted = self.windows[op.name].reads(rows)
+        reads = {name: self._taken(op, self.parts[name], wanted, name) for name in self.images[op.name]}
         name = self._name(f"{op.name}.rows_{rows.first}_{rows.end}")
         whole = rows.n_rows == height(self.graph, output) and output in self.outputs
         tensor = output if whole else self._tensor(output, f"{output}.rows_{rows.first}_{rows.end}", rows.n_rows)
-        self._append(band_operator(self.graph, op, rows, name, reads, tensor), op)
-        if output in self.bands:
-            self.bands[output].append(tensor)
+        self._append(band_operator(op, self.windows[op.name], rows, name, reads, tensor), op)
+        self.pieces[output].append(Piece(tensor, rows))
         before = self.parts.get(output)
         if before is None or not before.rows.first <= needed < before.rows.end == rows.first:
-            self.parts[output] = _Part(tensor, rows)
+            self.parts[output] = Piece(tensor, rows)
             return
         kept, both = Rows(needed, rows.first), Rows(needed, rows.end)
         old = self._taken(op, before, kept, output)
         window = self._tensor(output, f"{output}.window_{both.first}_{both.end}", both.n_rows)
         name = self._name(f"{op.name}.window_{both.first}_{both.end}")
         self._append(JoinRows(name, (old, tensor), window), op)
-        self.parts[output] = _Part(window, both)
+        self.parts[output] = Piece(window, both)
 
-    def _taken(self, op: Operator, part: _Part, rows: Rows, image: str) -> str:
+    def _taken(self, op: Operator, part: Piece, rows: Rows, image: str) -> str:
         """The tensor of some rows of a part."""
         if part.rows == rows:
             return part.tensor
@@ -219,8 +225,8 @@ class _Writer:
 
     def _join_outputs(self) -> None:
         for op in self.inside:
-            bands = tuple(self.bands.get(op.writes[0], ()))
-            if bands and bands != op.writes:
+            bands = tuple(piece.tensor for piece in self.pieces[op.writes[0]])
+            if op.writes[0] in self.outputs and bands != op.writes:
                 self._append(JoinRows(self._name(f"{op.name}.join"), bands, op.writes[0]), op)
 
     def _append(self, op: Operator, origin: Operator) -> None:

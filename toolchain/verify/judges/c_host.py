@@ -15,6 +15,9 @@ from toolchain.device.host import HostModel, host_compiler
 from toolchain.export.c import c_sources
 from toolchain.verify.judge import EXACT, Batch, Duty, Subject
 
+# What the board files reserve: a limit of RAM means the same here as there.
+_STACK_BYTES = 4096
+
 
 class CHostJudge:
     """Plain kernels, those of cores without DSP instructions."""
@@ -47,11 +50,16 @@ class CHostJudge:
             self._model.layers({name: inputs[name][index] for name in graph.inputs})
             for index in range(len(inputs[graph.inputs[0]]))
         ]
-        return {op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(graph.operators)}
+        banded = self._model.model.banded
+        shown = {
+            op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(banded.graph.operators)
+        }
+        return banded.with_whole_images(shown)
 
     @cached_property
     def _model(self) -> HostModel:
-        return HostModel(c_sources(self._subject.graph, self.core, aims=self._subject.aims))
+        model = c_sources(self._subject.graph, self.core, aims=self._subject.aims, reserved_ram_bytes=_STACK_BYTES)
+        return HostModel(model)
 
 
 class CHostDspJudge(CHostJudge):

@@ -50,7 +50,9 @@ class EmulatedJudge:
             self._model.layers({name: inputs[name][index] for name in graph.inputs})
             for index in range(len(inputs[graph.inputs[0]]))
         ]
-        return {op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(graph.operators)}
+        operators = self._model.executed.graph.operators
+        shown = {op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(operators)}
+        return self._model.executed.with_whole_images(shown)
 
     @cached_property
     def _model(self) -> EmulatedModel:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""arranged: how a Graph is carried out: which operators, by which kernels, where in the arena.
+
+As it stands, where the arena is within its limit or there is none. Else with some stages in bands of rows, the cheapest
+that the search finds and that the planner then fits (graph/bands/). What the search counts is near what the planner
+reaches, not the same; so the search is asked again for as much less as the arena was too large.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from toolchain.core import Core
+from toolchain.errors import ModelError
+from toolchain.export.c.kernel_table import Choice
+from toolchain.graph.bands import Banded, Stage, in_bands
+from toolchain.graph.bands.search import BandSearch
+from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Operator
+from toolchain.graph.plan import Plan
+from toolchain.graph.plan_check import check_plan
+from toolchain.graph.planner import plan_arena
+
+# How often the search is asked for less.
+_TRIES = 8
+
+Choose = Callable[[Graph, Operator], Choice]
+
+
+@dataclass(frozen=True, eq=False)
+class Arrangement:
+    """banded: the Graph as it is executed, and where it comes from. choices: of kernels, by operator.
+
+    plain_arena_bytes: the arena without bands.
+    """
+
+    banded: Banded
+    choices: Mapping[str, Choice]
+    plan: Plan
+    plain_arena_bytes: int
+
+
+def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | None = None) -> Arrangement:
+    """`graph` in at most `arena_limit_bytes`. choose: the kernel of an operator.
+
+    Raises ModelError where no way is found, with the least that one was found for.
+    """
+    plain = _planned(graph, (), core, choose)
+    if arena_limit_bytes is None or plain.plan.arena_bytes <= arena_limit_bytes:
+        return plain
+    search = BandSearch(graph, _needs(plain.choices))
+    smallest, target = plain, arena_limit_bytes
+    for _ in range(_TRIES):
+        stages = search.cheapest(target)
+        if stages is None:
+            break
+        found = _planned(graph, stages, core, choose)
+        if found.plan.arena_bytes <= arena_limit_bytes:
+            return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
+        smallest = min(smallest, found, key=_arena_bytes)
+        target -= max(found.plan.arena_bytes - arena_limit_bytes, target // 64, 1)
+    least = search.cheapest(search.least_bytes())
+    if least:
+        smallest = min(smallest, _planned(graph, least, core, choose), key=_arena_bytes)
+    if smallest.plan.arena_bytes <= arena_limit_bytes:
+        return replace(smallest, plain_arena_bytes=plain.plan.arena_bytes)
+    raise ModelError(
+        f"graph {graph.name}: activations and scratch do not fit into {arena_limit_bytes} B of RAM: as the network "
+        f"stands they need {plain.plan.arena_bytes} B, and in bands of rows at least {smallest.plan.arena_bytes} B; "
+        "allow more RAM, or use a network with a smaller input or fewer channels"
+    )
+
+
+def _arena_bytes(arrangement: Arrangement) -> int:
+    return arrangement.plan.arena_bytes
+
+
+def _planned(graph: Graph, stages: tuple[Stage, ...], core: Core, choose: Choose) -> Arrangement:
+    banded = in_bands(graph, stages)
+    choices = {op.name: choose(banded.graph, op) for op in banded.graph.operators}
+    scratch = {op.name: choices[op.name].kernel.scratch_bytes(banded.graph, op) for op in banded.graph.operators}
+    overwrites = {op.name: choices[op.name].kernel.overwrites(banded.graph, op) for op in banded.graph.operators}
+    plan = plan_arena(banded.graph, scratch, overwrites, alignment=core.alignment_bytes)
+    return Arrangement(banded, choices, check_plan(banded.graph, plan, scratch, overwrites), plan.arena_bytes)
+
+
+def _needs(choices: Mapping[str, Choice]) -> Callable[[Graph, Operator, Operator], tuple[int, tuple[str, ...]]]:
+    """A band is expected to get the kernel that the whole operator has."""
+
+    def needs(graph: Graph, op: Operator, origin: Operator) -> tuple[int, tuple[str, ...]]:
+        kernel = choices[origin.name].kernel
+        return kernel.scratch_bytes(graph, op), kernel.overwrites(graph, op)
+
+    return needs
