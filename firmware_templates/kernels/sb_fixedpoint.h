@@ -34,6 +34,17 @@ static inline int32_t sb_clamp(int32_t x, int32_t low, int32_t high)
   return x < low ? low : x > high ? high : x;
 }
 
+/* x within int8: SSAT, where the core has it. */
+static inline int32_t sb_saturate8(int32_t x)
+{
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+  __asm__("ssat %0, #8, %1" : "=r"(x) : "r"(x));
+  return x;
+#else
+  return sb_clamp(x, INT8_MIN, INT8_MAX);
+#endif
+}
+
 /* a * b / 2^31, rounded to nearest, ties upwards. Not for a = b = -2^31, which no caller has. */
 static inline int32_t sb_high_product(int32_t a, int32_t b)
 {

@@ -130,6 +130,13 @@ typedef struct {
   int8_t low, high;
 } sb_add_layer;
 
+/* output = (input * slope + other * other_slope + start) / 2^shift, rounded downwards. */
+typedef struct {
+  int32_t slope, other_slope, start, shift;
+  int32_t size; /* elements */
+  int8_t low, high;
+} sb_add_linear_layer;
+
 typedef struct {
   sb_factor factor;
   int32_t size; /* elements */
@@ -188,6 +195,7 @@ void sb_mean_s8_dsp(const sb_mean_layer *layer, const int8_t *input, int8_t *out
 
 /* May run in place, on either input. */
 void sb_add_s8(const sb_add_layer *layer, const int8_t *input, const int8_t *other, int8_t *output);
+void sb_add_linear_s8(const sb_add_linear_layer *layer, const int8_t *input, const int8_t *other, int8_t *output);
 
 /* May run in place. */
 void sb_requantise_s8(const sb_requantise_layer *layer, const int8_t *input, int8_t *output);

@@ -226,6 +226,7 @@ ADD = (
     Case("narrow activation", lambda n: n.add(_other(n, 0.09, 17), scale=0.05, activation=(-10, 20))),
     Case("saturating", lambda n: n.add(_other(n, 0.5, -128), scale=0.001, zero_point=127)),
     Case("vanishing scale", lambda n: n.add(_other(n, 0.5, -128), scale=1e5, zero_point=3)),
+    Case("of odd size", lambda n: n.add(_other(n, 0.03, 5), scale=0.04), (1, 3, 3, 1)),
     Case("to a constant", lambda n: n.add(_constant(n, n.shape), scale=0.05)),
 )
 

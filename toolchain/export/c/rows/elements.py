@@ -5,14 +5,19 @@ Reshape never moves a byte of the arena. TakeRows and JoinRows are copies; where
 bytes, generate.py leaves the copy out.
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Call, LayerCode, Place, Struct
 from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.linear import LinearSum, fit_sum
 from toolchain.export.c.rows.convolutions import takes_any
 from toolchain.export.c.rows.images import factor_struct
+from toolchain.graph.fixedpoint import multiply_rounding_twice
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Add, JoinRows, Requantise, Reshape, Softmax, TakeRows
-from toolchain.graph.requantisation import add_factors, requantise_factor, softmax_factor
+from toolchain.graph.requantisation import Factor, add_factors, requantise_factor, softmax_factor
 
 
 def _any_input(graph: Graph, op: Add | Requantise | Softmax) -> tuple[str, ...]:
@@ -35,6 +40,43 @@ def _add_code(graph: Graph, op: Add) -> LayerCode:
     )
     arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.other), Activation(op.output))
     return LayerCode((Call("sb_add_s8", arguments),), parameters=Struct("sb_add_layer", members))
+
+
+def _linear_sum(graph: Graph, op: Add) -> LinearSum | None:
+    """Add as a linear function, over all pairs of inputs; the arithmetic is that of graph/reference/add.py."""
+    factors, activation = add_factors(graph, op), op.activation
+    input_, other, output = (graph.tensor(name).quantisation for name in (op.input, op.other, op.output))
+
+    def scaled(zero_point: int, factor: Factor) -> NDArray[np.int64]:
+        centred = np.arange(-128, 128) - zero_point
+        return multiply_rounding_twice(centred << factors.left_shift, factor.multiplier, factor.shift)
+
+    total = scaled(input_.zero_point, factors.input)[:, None] + scaled(other.zero_point, factors.other)[None, :]
+    outputs = multiply_rounding_twice(total, factors.output.multiplier, factors.output.shift) + output.zero_point
+    slopes = (input_.scale / output.scale, other.scale / output.scale)
+    return fit_sum(np.clip(outputs, activation.low, activation.high), activation.low, activation.high, slopes)
+
+
+def _refuses_add_linear(graph: Graph, op: Add, core: Core) -> str | None:
+    """The output is a linear function of the inputs for all 65,536 pairs (toolchain/export/c/linear.py), as it is for
+    any but extreme scales; any core."""
+    return None if _linear_sum(graph, op) else "the output is no linear function of the inputs"
+
+
+def _add_linear_code(graph: Graph, op: Add) -> LayerCode:
+    linear = _linear_sum(graph, op)
+    assert linear is not None  # else it is refused
+    members = (
+        ("slope", "int32_t", linear.slope),
+        ("other_slope", "int32_t", linear.other_slope),
+        ("start", "int32_t", linear.start),
+        ("shift", "int32_t", linear.shift),
+        ("size", "int32_t", graph.tensor(op.output).n_elements),
+        ("low", "int8_t", op.activation.low),
+        ("high", "int8_t", op.activation.high),
+    )
+    arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.other), Activation(op.output))
+    return LayerCode((Call("sb_add_linear_s8", arguments),), parameters=Struct("sb_add_linear_layer", members))
 
 
 def _requantise_code(graph: Graph, op: Requantise) -> LayerCode:
@@ -98,6 +140,15 @@ def _join_rows_code(graph: Graph, op: JoinRows) -> LayerCode:
 
 
 KERNELS = (
+    Kernel(
+        "sb_add_linear_s8",
+        Add,
+        "twice",
+        refuses=_refuses_add_linear,
+        code=_add_linear_code,
+        overwrites=_any_input,
+        helpers=("sb_clamp_s8.c",),
+    ),
     Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=_any_input),
     Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
     Kernel("sb_softmax_s8", Softmax, "twice", refuses=takes_any, code=_softmax_code, overwrites=_any_input),
