@@ -15,7 +15,18 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 
 def _last_command(*arguments: str) -> str:
     """The last line that `make -n` prints. Variables that an outer make or shell set do not count."""
-    unset = {"BUDGET", "BOARD", "MODEL", "DRY_RUN", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "MAKEOVERRIDES"}
+    unset = {
+        "BUDGET",
+        "BOARD",
+        "CHECK",
+        "MODELS",
+        "MODEL",
+        "DRY_RUN",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "MAKEOVERRIDES",
+    }
     environment = {name: value for name, value in os.environ.items() if name not in unset}
     done = subprocess.run(
         ["make", "-n", "--no-print-directory", *arguments],
@@ -44,3 +55,9 @@ def test_paths_may_have_spaces(target: str) -> None:
 def test_flash_only_shows_the_command_in_a_dry_run() -> None:
     assert _last_command("flash", "DRY_RUN=1").endswith("--dry-run")
     assert "--dry-run" not in _last_command("flash", "DRY_RUN=0")
+
+
+def test_bench_writes_the_pages_or_checks_them() -> None:
+    assert _last_command("bench", "MODELS=my models").endswith('bench --models "my models" --out docs')
+    assert _last_command("bench", "CHECK=1").endswith("--check docs/benchmarks.json")
+    assert _last_command("bench", "CHECK=0").endswith("--out docs")

@@ -39,6 +39,15 @@ def test_a_first_convolution_is_like_those_with_about_as_many_outputs(channels: 
     assert (found.layers, found.unlike, found.ok) == (layers, 1 - layers, True)
 
 
+def test_estimated_cycles_are_held_as_instructions_are() -> None:
+    bench = two_networks()
+    known, made = bench.results[:2]
+    slow = tuple(replace(one, cycles=one.cycles * 13 // 10) for one in made.layers)
+    for found in likenesses(replace(bench, results=(known, replace(made, layers=slow)))):
+        assert not found.ok
+        assert found.ratio == pytest.approx(1, abs=1e-2) and found.cycle_ratio == pytest.approx(1.3, abs=1e-2)
+
+
 @pytest.mark.parametrize(("factor", "ok"), [(0.5, True), (1.24, True), (1.27, False), (3.0, False)])
 def test_slower_than_a_quarter_fails(factor: float, ok: bool) -> None:
     for one in likenesses(two_networks(factor=factor)):

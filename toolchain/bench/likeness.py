@@ -22,10 +22,11 @@ Rule, on each core:
 3. Only layers with at least MIN_MACS products count, fully connected ones MIN_DENSE_MACS: below, what a call costs is
    most of it.
 4. A generated network's layers of one kind pass if together they take at most TOLERANCE more instructions than rule 1
-   gives. The worst single layer is shown beside it. A layer whose length no published layer is near has no like.
+   gives, and at most TOLERANCE more estimated cycles by the same rules. The worst single layer is shown beside it. A
+   layer whose length no published layer is near has no like.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from toolchain.bench.kinds import LayerKind, LayerWork
@@ -44,8 +45,8 @@ _PUBLISHED = (Origin.NAMED, Origin.BUILT_IN)
 class Likeness:
     """Layers of one kind of one generated network on one core.
 
-    expected: what published layers of the same lengths take. worst: largest ratio of one layer, `worst_layer` its name.
-    unlike: layers without a like, left out of all sums.
+    expected, expected_cycles: what published layers of the same lengths take. worst: largest ratio of one layer's
+    instructions, `worst_layer` its name. unlike: layers without a like, left out of all sums.
     """
 
     core: str
@@ -55,6 +56,8 @@ class Likeness:
     macs: int
     instructions: int
     expected: float
+    cycles: int
+    expected_cycles: float
     worst: float
     worst_layer: str
     unlike: int
@@ -65,9 +68,14 @@ class Likeness:
         return self.instructions / self.expected if self.expected else 0.0
 
     @property
+    def cycle_ratio(self) -> float:
+        """The same of estimated cycles."""
+        return self.cycles / self.expected_cycles if self.expected_cycles else 0.0
+
+    @property
     def ok(self) -> bool:
         """Whether the kernels are as fast here as on the published networks."""
-        return self.ratio <= 1 + TOLERANCE
+        return max(self.ratio, self.cycle_ratio) <= 1 + TOLERANCE
 
 
 def likenesses(bench: Bench) -> tuple[Likeness, ...]:
@@ -87,6 +95,7 @@ def likenesses(bench: Bench) -> tuple[Likeness, ...]:
 
 
 _Layer = tuple[LayerCost, LayerWork]
+_Cost = Callable[[LayerCost], int]
 
 
 def _counting(result: Result) -> list[_Layer]:
@@ -98,20 +107,20 @@ def _counts(work: LayerWork) -> bool:
     return work.macs >= (MIN_DENSE_MACS if work.kind is LayerKind.FULLY_CONNECTED else MIN_MACS)
 
 
-def _line(published: Iterable[_Layer], like: LayerWork) -> dict[int, float]:
-    """Length -> instructions per output of the published layers that `like` may be held against."""
+def _line(published: Iterable[_Layer], like: LayerWork, cost: _Cost) -> dict[int, float]:
+    """Length -> cost per output of the published layers that `like` may be held against."""
     sums: dict[int, list[int]] = {}
     for layer, work in published:
         gathered = like.kind not in _GATHERING or like.channels <= 2 * work.channels <= 4 * like.channels
         if work.kind is like.kind and gathered:
             total = sums.setdefault(work.length, [0, 0])
-            total[0] += layer.instructions
+            total[0] += cost(layer)
             total[1] += work.outputs
-    return {length: instructions / outputs for length, (instructions, outputs) in sums.items()}
+    return {length: spent / outputs for length, (spent, outputs) in sums.items()}
 
 
 def per_output(line: dict[int, float], length: int) -> float | None:
-    """Instructions that published layers take for one output of `length` products; None where none is near.
+    """What published layers take for one output of `length` products; None where none is near.
 
     >>> per_output({32: 54.0, 64: 86.0}, 48), per_output({32: 54.0, 64: 86.0}, 72), per_output({32: 54.0}, 64)
     (70.0, 96.75, None)
@@ -130,20 +139,37 @@ def per_output(line: dict[int, float], length: int) -> float | None:
     return line[below] + (line[above] - line[below]) * (length - below) / (above - below)
 
 
+def _expected(published: list[_Layer], work: LayerWork, cost: _Cost) -> float | None:
+    """What published layers would take for `work`; None where it has no like."""
+    one = per_output(_line(published, work, cost), work.length)
+    return None if one is None else one * work.outputs
+
+
 def _likeness(core: str, network: str, kind: LayerKind, layers: list[_Layer], published: list[_Layer]) -> Likeness:
-    macs = instructions = unlike = 0
-    expected = worst = 0.0
+    held: list[_Layer] = []
+    expected = expected_cycles = worst = 0.0
     worst_layer = ""
     for layer, work in layers:
-        one = per_output(_line(published, work), work.length)
-        if one is None:
-            unlike += 1
+        instructions = _expected(published, work, lambda cost: cost.instructions)
+        cycles = _expected(published, work, lambda cost: cost.cycles)
+        if instructions is None or cycles is None:
             continue
-        macs += work.macs
-        instructions += layer.instructions
-        expected += one * work.outputs
-        ratio = layer.instructions / (one * work.outputs)
-        if ratio > worst:
-            worst, worst_layer = ratio, layer.name
-    held = len(layers) - unlike
-    return Likeness(core, network, kind, held, macs, instructions, expected, worst, worst_layer, unlike)
+        held.append((layer, work))
+        expected += instructions
+        expected_cycles += cycles
+        if layer.instructions / instructions > worst:
+            worst, worst_layer = layer.instructions / instructions, layer.name
+    return Likeness(
+        core=core,
+        network=network,
+        kind=kind,
+        layers=len(held),
+        macs=sum(work.macs for _, work in held),
+        instructions=sum(layer.instructions for layer, _ in held),
+        expected=expected,
+        cycles=sum(layer.cycles for layer, _ in held),
+        expected_cycles=expected_cycles,
+        worst=worst,
+        worst_layer=worst_layer,
+        unlike=len(layers) - len(held),
+    )

@@ -55,7 +55,7 @@ def network_of(path: Path, peers: Peers | None = None) -> Network:
         same = digest == subject.sha256 if subject.sha256 else (path.stem, macs) == (subject.id, subject.macs)
         if same:
             return Network(subject.id, subject.title, Origin.NAMED, graph)
-    return Network(identifier(path.stem or path.resolve().name), path.name, Origin.GIVEN, graph)
+    return Network(identifier(path.resolve().stem), path.resolve().name, Origin.GIVEN, graph)
 
 
 def library_networks() -> tuple[Network, ...]:

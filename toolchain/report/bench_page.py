@@ -119,7 +119,7 @@ line is straight, and a length at most a third outside counts as the nearest poi
 first convolution is held against those with half to twice as many output channels, which share the gathered input.
 Layers below {macs} MACs ({dense} for fully connected ones) are left out: there a call costs more than its work. A
 generated network passes for a kind of layer if its layers of that kind together take at most {tolerance} more than the
-published ones would. **{held} comparisons, {slower} over the limit.**
+published ones would, in instructions and in estimated cycles. **{held} comparisons, {slower} over the limit.**
 """
 
 _AGAIN = """
