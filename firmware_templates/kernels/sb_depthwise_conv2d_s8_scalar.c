@@ -12,12 +12,13 @@
  * 128 * the sum of the weights off the bias.
  *
  * weights: [output_channels][kernel_h][kernel_w].
- * scratch: sb_reach_h * sb_reach_w bytes, and three strides along W, which sums that nobody asks for may read.
+ * scratch: kernel_h * kernel_w words; sb_reach_h * sb_reach_w bytes; and three strides along W, which sums that nobody
+ * asks for may read.
  */
 #include <string.h>
 
 #include "sb_clamp.h"
-#include "sb_scalar.h"
+#include "sb_taps_scalar.h"
 #include "sb_window.h"
 
 /* Bytes between neighbours in the image along H and W of the plane. */
@@ -42,8 +43,14 @@ static void copy_channel(const sb_turned_conv_layer *layer, const int8_t *input,
   for (int32_t y = 0; y < rows; y++) {
     const int8_t *from = input;
     uint8_t *to = plane;
-    for (const uint8_t *const end = to + columns; to < end; to++) {
-      *to = (uint8_t)(*from ^ INT8_MIN);
+    if (columns & 1) {
+      *to++ = (uint8_t)(*from ^ INT8_MIN);
+      from += step.w;
+    }
+    for (const uint8_t *const end = plane + columns; to < end; to += 2) {
+      to[0] = (uint8_t)(*from ^ INT8_MIN);
+      from += step.w;
+      to[1] = (uint8_t)(*from ^ INT8_MIN);
       from += step.w;
     }
     input += step.h;
@@ -51,90 +58,46 @@ static void copy_channel(const sb_turned_conv_layer *layer, const int8_t *input,
   }
 }
 
-typedef struct {
-  int32_t a, b, c, d;
-} four_sums;
-
-/* Three taps of a row, stride 1, no dilation: six values for twelve products. */
-SB_INLINE void add_three_taps(four_sums *sum, const uint8_t *x, const int8_t *weights)
+/* The taps of one channel as words. */
+static const int8_t *widen(const int8_t *weights, int32_t *taps, const int32_t *end)
 {
-  const int32_t w0 = weights[0], w1 = weights[1], w2 = weights[2];
-  int32_t value = x[0];
-  sum->a += value * w0;
-  value = x[1];
-  sum->a += value * w1;
-  sum->b += value * w0;
-  value = x[2];
-  sum->a += value * w2;
-  sum->b += value * w1;
-  sum->c += value * w0;
-  value = x[3];
-  sum->b += value * w2;
-  sum->c += value * w1;
-  sum->d += value * w0;
-  value = x[4];
-  sum->c += value * w2;
-  sum->d += value * w1;
-  value = x[5];
-  sum->d += value * w2;
-}
-
-/* The outputs whose windows begin at x and the three behind it. */
-SB_INLINE four_sums sums_at(const sb_window *w, const uint8_t *x, int32_t row_step, const int8_t *weights, int32_t bias)
-{
-  four_sums sum = {bias, bias, bias, bias};
-  const int8_t *const end = weights + w->kernel_h * w->kernel_w;
-  if (w->kernel_w == 3 && w->stride_w == 1 && w->dilation_w == 1) {
-    for (; weights < end; weights += 3) {
-      add_three_taps(&sum, x, weights);
-      x += row_step;
-    }
-    return sum;
+  while (taps < end) {
+    *taps++ = *weights++;
   }
-  const int32_t stride = w->stride_w;
-  while (weights < end) {
-    const uint8_t *value = x;
-    for (const int8_t *const row_end = weights + w->kernel_w; weights < row_end; weights++) {
-      const int32_t weight = *weights;
-      sum.a += value[0] * weight;
-      sum.b += value[stride] * weight;
-      sum.c += value[2 * stride] * weight;
-      sum.d += value[3 * stride] * weight;
-      value += w->dilation_w;
-    }
-    x += row_step;
-  }
-  return sum;
+  return weights;
 }
 
 /* All outputs of one channel. */
-static void convolve_plane(const sb_turned_conv_layer *layer, const uint8_t *plane, const int8_t *weights, int32_t c,
-                           int8_t *output)
+static void convolve_plane(const sb_turned_conv_layer *layer, const uint8_t *plane, const int32_t *taps,
+                           const sb_channel *channel, int32_t shift, int8_t *output)
 {
   const sb_window *const w = &layer->window;
-  const int32_t pitch = sb_reach_w(w);
-  const int32_t multiplier = layer->channels[c].multiplier;
-  const int32_t right = -1 - layer->shifts[c];
-  const int32_t twice = 2 * layer->output_zero_point + 1;
-  const steps step = steps_of(layer, w->output_h, w->output_w, layer->output_channels);
-  for (int32_t y = 0; y < w->output_h; y++) {
-    for (int32_t next = 0; next < w->output_w; next += 4) {
-      const int32_t x = w->output_w < 4 ? 0 : sb_clamp(next, 0, w->output_w - 4);
-      const four_sums sum =
-          sums_at(w, plane + x * w->stride_w, w->dilation_h * pitch, weights, layer->channels[c].bias);
-      int8_t *result = output + x * step.w;
+  const int32_t *const end = taps + w->kernel_h * w->kernel_w;
+  const int32_t pitch = sb_reach_w(w), row_step = w->dilation_h * pitch;
+  const int32_t stride = w->stride_w, columns = w->output_w;
+  const int32_t last = columns > 4 ? columns - 4 : 0; /* column of the first of the last four outputs */
+  const steps step = steps_of(layer, w->output_h, columns, layer->output_channels);
+  /* Outputs that nobody asks for are written first, where others follow. */
+  const int32_t b = columns > 1 ? step.w : 0, c = columns > 2 ? 2 * step.w : 0, d = columns > 3 ? 3 * step.w : 0;
+  const int32_t multiplier = channel->multiplier, bias = channel->bias;
+  const int32_t right = -1 - shift, twice = 2 * layer->output_zero_point + 1;
+  const int three_taps = w->kernel_w == 3 && stride == 1 && w->dilation_w == 1;
+  for (int32_t y = w->output_h; y > 0; y--) {
+    for (int32_t x = 0;; x = x + 4 < last ? x + 4 : last) {
+      const uint8_t *const corner = plane + x * stride;
+      sb_four_sums sum = {bias, bias, bias, bias};
+      if (three_taps) {
+        sb_add_three_taps(&sum, corner, row_step, taps, end);
+      } else {
+        sb_add_taps(&sum, corner, row_step, taps, end, w->kernel_w, w->dilation_w, stride);
+      }
+      int8_t *const result = output + x * step.w;
+      result[d] = sb_output_scalar(sum.d, multiplier, right, twice);
+      result[c] = sb_output_scalar(sum.c, multiplier, right, twice);
+      result[b] = sb_output_scalar(sum.b, multiplier, right, twice);
       *result = sb_output_scalar(sum.a, multiplier, right, twice);
-      if (w->output_w > 1) {
-        result += step.w;
-        *result = sb_output_scalar(sum.b, multiplier, right, twice);
-      }
-      if (w->output_w > 2) {
-        result += step.w;
-        *result = sb_output_scalar(sum.c, multiplier, right, twice);
-      }
-      if (w->output_w > 3) {
-        result += step.w;
-        *result = sb_output_scalar(sum.d, multiplier, right, twice);
+      if (x == last) {
+        break;
       }
     }
     output += step.h;
@@ -148,17 +111,19 @@ void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8
   const sb_window *const w = &layer->window;
   const int32_t multiplier = layer->output_channels / layer->input_channels;
   const int8_t *weights = layer->weights;
-  uint8_t *const plane = scratch;
+  int32_t *const taps = scratch;
+  int32_t *const end = taps + w->kernel_h * w->kernel_w;
+  uint8_t *const plane = (uint8_t *)end;
   memset(plane, layer->input_zero_point ^ INT8_MIN, (size_t)(sb_reach_h(w) * sb_reach_w(w) + 3 * w->stride_w));
-  int32_t fresh = 0; /* outputs that the plane still serves */
+  int32_t served = 0; /* outputs that the plane has still to serve */
   for (int32_t c = 0; c < layer->output_channels; c++) {
-    if (fresh == 0) {
+    if (served == 0) {
       copy_channel(layer, input++, plane);
-      fresh = multiplier;
+      served = multiplier;
     }
-    fresh--;
-    convolve_plane(layer, plane, weights, c, output + c);
-    weights += w->kernel_h * w->kernel_w;
+    served--;
+    weights = widen(weights, taps, end);
+    convolve_plane(layer, plane, taps, &layer->channels[c], layer->shifts[c], output + c);
   }
   sb_clamp_s8(output, w->output_h * w->output_w * layer->output_channels, layer->low, layer->high);
 }

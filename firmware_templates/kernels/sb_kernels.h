@@ -181,6 +181,7 @@ void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, cons
                                          void *scratch);
 
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+void sb_fully_connected_s8_scalar(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 
 /* May run in place where nothing is padded. `_dsp`: at least four channels. */

@@ -27,6 +27,19 @@
 #define SB_INLINE static inline
 #endif
 
+/*
+ * Which of the inner loops that are written out in assembly are taken: 1 for Armv6-M and Armv8-M Baseline, 2 for Armv7-M
+ * and Armv8-M Main, 0 for their portable twins. They need all registers, which GCC has to give only where it optimises;
+ * the high ones of Thumb-1 only where it does so for speed.
+ */
+#if !defined(__GNUC__) || !defined(__OPTIMIZE__) || !defined(__ARM_ARCH_ISA_THUMB)
+#define SB_THUMB 0
+#elif __ARM_ARCH_ISA_THUMB == 1 && defined(__OPTIMIZE_SIZE__)
+#define SB_THUMB 0
+#else
+#define SB_THUMB __ARM_ARCH_ISA_THUMB
+#endif
+
 #define SB_CHUNK 0x8000u
 
 SB_INLINE uint32_t sb_join(int32_t first, int32_t second)
@@ -74,7 +87,7 @@ SB_INLINE int32_t sb_second(sb_joint_sums sums)
  * the weights, which are aligned to 4 bytes as the pairs are. Written out, as GCC finds neither LDRD nor LDM here and
  * moves values out of registers and back.
  */
-#if defined(__OPTIMIZE__) && defined(__GNUC__) && defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 2
+#if SB_THUMB == 2
 
 /* Armv7-M and Armv8-M Main: 20 instructions a quad. */
 SB_INLINE const int8_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t **pairs, const int8_t *weights)
@@ -122,7 +135,7 @@ SB_INLINE const int8_t *sb_add_quads(sb_joint_sums *pq, sb_joint_sums *rs, const
   return weights;
 }
 
-#elif defined(__OPTIMIZE__) && defined(__GNUC__) && defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
+#elif SB_THUMB == 1
 
 /* Armv6-M and Armv8-M Baseline: 35 instructions a quad. Chunks in r2, r3, sums in high registers, the end in lr. */
 SB_INLINE const int8_t *sb_add_quads(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t *pairs,
@@ -235,6 +248,50 @@ SB_INLINE int32_t sb_product_of_halves(int32_t a, int32_t b)
  * one, which the generator proves for every channel before it chooses a `_scalar` kernel.
  * right: the shift less one, >= 0. twice: 2 * output zero point + 1. The algebra is that of sb_output_dsp in sb_dsp.h.
  */
+#if SB_THUMB == 1
+
+/* sb_product_of_halves and the rest in 23 instructions: the carry of a shift to the right is the half to be added. */
+SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
+{
+  const int32_t low = (int16_t)multiplier;
+  const int32_t high = (int32_t)(((uint32_t)multiplier - (uint32_t)low) >> 16);
+  int32_t part, other;
+  __asm__(".syntax unified\n\t"
+          "sxth %[part], %[sum]\n\t"
+          "subs %[sum], %[sum], %[part]\n\t"
+          "asrs %[sum], %[sum], #16\n\t"
+          "movs %[other], %[part]\n\t"
+          "muls %[other], %[low], %[other]\n\t"
+          "asrs %[other], %[other], #16\n\t"
+          "muls %[part], %[high], %[part]\n\t"
+          "adds %[other], %[other], %[part]\n\t"
+          "movs %[part], %[sum]\n\t"
+          "muls %[part], %[low], %[part]\n\t"
+          "adds %[other], %[other], %[part]\n\t"
+          "muls %[sum], %[high], %[sum]\n\t"
+          "lsls %[sum], %[sum], #1\n\t"
+          "asrs %[other], %[other], #15\n\t"
+          "adcs %[sum], %[other]\n\t"
+          "asrs %[other], %[sum], #31\n\t"
+          "adds %[sum], %[sum], %[other]\n\t"
+          "asrs %[sum], %[right]\n\t"
+          "add %[sum], %[twice]\n\t"
+          "asrs %[sum], %[sum], #1\n\t"
+          "sxtb %[other], %[sum]\n\t"
+          "cmp %[other], %[sum]\n\t"
+          "beq 1f\n\t"
+          "asrs %[sum], %[sum], #31\n\t" /* -1 or 0 to -128 or 127 */
+          "movs %[other], #127\n\t"
+          "eors %[sum], %[other]\n"
+          "1:"
+          : [sum] "+l"(sum), [part] "=&l"(part), [other] "=&l"(other)
+          : [low] "l"(low), [high] "l"(high), [right] "l"(right), [twice] "r"(twice)
+          : "cc");
+  return (int8_t)sum;
+}
+
+#else
+
 SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right, int32_t twice)
 {
 #if defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
@@ -245,5 +302,7 @@ SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right
   x += x >> 31;
   return (int8_t)sb_saturate_half((x >> right) + twice);
 }
+
+#endif
 
 #endif /* SB_SCALAR_H */

@@ -27,14 +27,17 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("operator", [Conv2D, DepthwiseConv2D, FullyConnected])
-@pytest.mark.parametrize("core", ["cortex-m3", "cortex-m0plus", "cortex-m23"])
-def test_every_case_gives_the_reference_bytes(operator: type, core: str) -> None:
+@pytest.mark.parametrize(
+    ("core", "level"), [("cortex-m3", "-O2"), ("cortex-m0plus", "-O2"), ("cortex-m0plus", "-Os"), ("cortex-m23", "-O3")]
+)
+def test_every_case_gives_the_reference_bytes(operator: type, core: str, level: str) -> None:
     """Code for the smaller cores runs on the Cortex-M3, which has all of their instructions."""
     cases = CASES[operator]
     graph = graph_of(cases)
     inputs = random_inputs(graph, 4, seed=3)
     expected = run_batch(graph, inputs)
-    found = EmulatedModel(graph, replace(load_board("mps2-an385"), core=known_core(core))).run(inputs)
+    board = replace(load_board("mps2-an385"), core=known_core(core))
+    found = EmulatedModel(graph, board, make_variables=(f"OPT={level}",)).run(inputs)
     wrong = [
         case.label
         for case, name in zip(cases, graph.outputs, strict=True)

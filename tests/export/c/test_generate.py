@@ -118,7 +118,7 @@ def test_only_the_kernels_that_are_called_come_along() -> None:
         "sb_conv2d_s8_scalar.c",
         "sb_depthwise_conv2d_s8_scalar.c",
         "sb_four_pixels_s8_scalar.c",
-        "sb_fully_connected_s8.c",
+        "sb_fully_connected_s8_scalar.c",
         "sb_softmax_s8.c",
     )
     assert "kernels/sb_dsp.h" not in model.sources

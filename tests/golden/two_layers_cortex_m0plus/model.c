@@ -50,9 +50,9 @@ void two_layers_run(void)
   sb_mean_s8(&two_layers_mean_1_layer, arena + 72, arena + 72);
   TRACE(1, arena + 72, 3);
 
-  /* 2 fullyconnected_2: fully_connected_s8: [3] -> [2], 6 MAC;
+  /* 2 fullyconnected_2: fully_connected_s8_scalar: [3] -> [2], 6 MAC;
      arena 72..75 -> 0..2 */
-  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena + 72, arena + 0);
+  sb_fully_connected_s8_scalar(&two_layers_fullyconnected_2_layer, arena + 72, arena + 0);
   TRACE(2, arena + 0, 2);
 }
 

@@ -57,11 +57,11 @@ const sb_mean_layer two_layers_mean_1_layer = {
   .output_zero_point = 4,
 };
 
-/* ---- 2 fullyconnected_2: fully_connected_s8 ---- */
+/* ---- 2 fullyconnected_2: fully_connected_s8_scalar ---- */
 
-/* [2, 3] as they are; scales 0.00668969 .. 0.0177754 */
+/* [2, 3] as four output channels, interleaved, each weight + 128; scales 0.00668969 .. 0.0177754 */
 static const int8_t two_layers_fullyconnected_2_weights[6] = {
-   -93,  -30,  -25,  103,  -76,    1,
+    35,   98,  103,  -25,   52, -127,
 };
 
 /* bias, multiplier */

@@ -21,9 +21,11 @@ def _refuses_dsp(graph: Graph, op: FullyConnected, core: Core) -> str | None:
     return refuses_dsp(graph, op, core, fully_connected_requantisation(graph, op))
 
 
-def _code(
+def fully_connected_code(
     function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
 ) -> Callable[[Graph, FullyConnected], LayerCode]:
+    """One call of `function`, the weights in that order; `layout` says it in a comment."""
+
     def code(graph: Graph, op: FullyConnected) -> LayerCode:
         weights, output = graph.tensor(op.weights), graph.tensor(op.output)
         rows, output_size = output.shape
@@ -56,7 +58,9 @@ KERNELS = (
         FullyConnected,
         "twice",
         refuses=_refuses_dsp,
-        code=_code("sb_fully_connected_s8_dsp", interleaved_fours, "four output channels, interleaved by fours"),
+        code=fully_connected_code(
+            "sb_fully_connected_s8_dsp", interleaved_fours, "four output channels, interleaved by fours"
+        ),
         helpers=("sb_clamp_s8.c",),
     ),
     Kernel(
@@ -64,6 +68,6 @@ KERNELS = (
         FullyConnected,
         "twice",
         refuses=refuses_plain,
-        code=_code("sb_fully_connected_s8", np.ravel, "they are"),
+        code=fully_connected_code("sb_fully_connected_s8", np.ravel, "they are"),
     ),
 )

@@ -28,10 +28,11 @@ from toolchain.export.c.rows.convolutions import (
     window_struct,
     windowed_code,
 )
+from toolchain.export.c.rows.fully_connected import fully_connected_code
 from toolchain.graph.fixedpoint import wrap_int32
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Conv2D, DepthwiseConv2D
-from toolchain.graph.requantisation import Requantisation, conv_requantisation
+from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected
+from toolchain.graph.requantisation import Requantisation, conv_requantisation, fully_connected_requantisation
 
 # Times 128, the magnitude of an activation, it stays below 2^15.
 _CHUNK = 255
@@ -52,6 +53,11 @@ def refuses_scalar(graph: Graph, op: Weighted, core: Core, requantisation: Requa
 def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
     """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
     return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+
+
+def _refuses_fully_connected(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
+    return refuses_scalar(graph, op, core, fully_connected_requantisation(graph, op))
 
 
 def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
@@ -79,6 +85,18 @@ def cut_quads(rows: Rows) -> NDArray[np.int8]:
             behind = place
         rest += [0, 0]
     return np.concatenate([padded.ravel(), np.array(rest, np.int64).astype(np.int8)])
+
+
+def unsigned_fours(rows: Rows) -> NDArray[np.int8]:
+    """For sb_fully_connected_s8_scalar: weights + 128, as bytes; four rows interleaved, those left over behind.
+
+    >>> unsigned_fours(np.array([[-128, -127], [-126, -125], [0, 127], [-1, 1], [-2, 2]], np.int8)).tolist()
+    [0, 2, -128, 127, 1, 3, -1, -127, 126, -126]
+    """
+    stored = rows ^ np.int8(-128)
+    even = len(rows) & ~3
+    fours = stored[:even].reshape(even // 4, 4, rows.shape[1]).transpose(0, 2, 1)
+    return np.concatenate([fours.ravel(), stored[even:].ravel()])
 
 
 def _cuts(row: NDArray[np.int8]) -> list[tuple[int, int]]:
@@ -111,9 +129,10 @@ def _turned(graph: Graph, op: DepthwiseConv2D) -> bool:
 
 
 def _plane_bytes(graph: Graph, op: DepthwiseConv2D) -> int:
-    """One plane of bytes, and three strides behind it."""
+    """The taps of a channel as words, one plane of bytes, and three strides behind it."""
+    _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
     stride = op.stride.h if _turned(graph, op) else op.stride.w
-    return depthwise_scratch(graph, op) + 3 * stride
+    return 4 * kernel_h * kernel_w + depthwise_scratch(graph, op) + 3 * stride
 
 
 def _turned_window(window: Struct) -> Struct:
@@ -182,6 +201,16 @@ KERNELS = (
         code=_depthwise_code,
         scratch_bytes=_plane_bytes,
         overwrites=depthwise_overwrites,
+        helpers=("sb_clamp_s8.c",),
+    ),
+    Kernel(
+        "sb_fully_connected_s8_scalar",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_fully_connected,
+        code=fully_connected_code(
+            "sb_fully_connected_s8_scalar", unsigned_fours, "four output channels, interleaved, each weight + 128"
+        ),
         helpers=("sb_clamp_s8.c",),
     ),
 )
