@@ -78,13 +78,13 @@ def refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     return refuses_plain(graph, op, core)
 
 
-def _refuses_conv2d_dsp(graph: Graph, op: Windowed, core: Core) -> str | None:
-    """DSP instructions; every channel's factor below 1/2 and its sums below 2^30."""
-    return refuses_dsp(graph, op, core, conv_requantisation(graph, op))
+def _refuses_conv2d_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """At most 131,071 products an output; DSP instructions; any channels."""
+    return refuses_plain(graph, op, core) or (None if core.dsp else f"{core.name} has no DSP instructions")
 
 
 def _refuses_pointwise_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """1x1, stride 1, no padding; DSP instructions; every channel's factor below 1/2 and its sums below 2^30."""
+    """1x1, stride 1, no padding; at most 131,071 products an output; DSP instructions; any channels."""
     return refuses_pointwise(graph, op, core) or _refuses_conv2d_dsp(graph, op, core)
 
 
