@@ -16,15 +16,15 @@ void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t
   const int32_t depth = layer->input_channels;
   const int32_t step = layer->output_channels;
   const int32_t pixels = layer->window.output_h * layer->window.output_w;
-  const sb_runs pixel = {1, 0, 1, 0, depth};
+  const sb_runs pixel = {1, 0, depth};
   const int32_t quads = sb_quads(&pixel);
   int16_t *const patches = scratch;
   int8_t *result = output;
   for (int32_t left = pixels; left > 0; left -= 3) {
     const int32_t q = left > 1, r = left > 2 ? 2 : q; /* counted from p */
-    sb_widen_window_s8_dsp(&pixel, input, patches);
-    sb_widen_window_s8_dsp(&pixel, input + q * depth, patches + SB_NEXT_OF_THREE);
-    sb_widen_window_s8_dsp(&pixel, input + r * depth, patches + 2 * SB_NEXT_OF_THREE);
+    sb_widen_runs_s8_dsp(&pixel, input, patches);
+    sb_widen_runs_s8_dsp(&pixel, input + q * depth, patches + SB_NEXT_OF_THREE);
+    sb_widen_runs_s8_dsp(&pixel, input + r * depth, patches + 2 * SB_NEXT_OF_THREE);
     sb_three_pixels_s8_dsp(layer, patches, quads, result, q * step, r * step);
     input += 3 * depth;
     result += 3 * step;

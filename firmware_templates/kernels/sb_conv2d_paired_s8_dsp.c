@@ -2,7 +2,8 @@
 /*
  * Conv2D with SIMD instructions and the weights of two channels in one int16, any kernel, stride, dilation and padding:
  * the windows of three output pixels at a time are widened to int16 and met by all output channels at once, see
- * sb_paired_dsp.h for both layouts.
+ * sb_paired_dsp.h for both layouts. A window is read by its rows, or tap by tap where it is dilated along W, which is
+ * for input channels in fours.
  *
  * The rows of the image that one row of outputs meets are copied to a band with their border, so that no window is
  * anything but inside it. For the next row of outputs the band moves down by the stride:
@@ -14,8 +15,10 @@
  * `output` may be `input` where each row of outputs ends at or before the first row of the image that is not yet in the
  * band; the generator looks at every row.
  *
- * scratch: three patches of int16; the band.
+ * scratch: three patches of int16; the band; 3 bytes that are read with its last ones.
  */
+#include <stdbool.h>
+
 #include "sb_paired_dsp.h"
 #include "sb_window.h"
 
@@ -88,9 +91,11 @@ void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *in
   const int32_t pitch = sb_reach_w(w) * depth;
   const int32_t band_rows = (w->kernel_h - 1) * w->dilation_h + 1;
   const int32_t kept_rows = sb_clamp(band_rows - w->stride_h, 0, band_rows);
-  const int32_t taps = w->dilation_w == 1 ? w->kernel_w : 1;
-  const sb_runs runs = {w->kernel_h, w->dilation_h * pitch, w->kernel_w / taps, w->dilation_w * depth, taps * depth};
-  const int32_t quads = sb_quads(&runs);
+  const bool dilated = w->dilation_w > 1;
+  const int32_t row_step = w->dilation_h * pitch;
+  const sb_runs rows = {w->kernel_h, row_step, w->kernel_w * depth};
+  const sb_runs taps = {w->kernel_w, w->dilation_w * depth, depth};
+  const int32_t quads = dilated ? w->kernel_h * sb_quads(&taps) : sb_quads(&rows);
   int16_t *const patches = scratch;
   int8_t *const band = (int8_t *)(patches + SB_QUAD_OF_THREE * quads);
   int8_t *result = output; /* of the first pixel of three */
@@ -103,7 +108,14 @@ void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *in
     }
     const int8_t *from = band;
     for (int32_t x = w->output_w; x > 0; x--) {
-      sb_widen_window_s8_dsp(&runs, from, patches + held * SB_NEXT_OF_THREE);
+      int16_t *patch = patches + held * SB_NEXT_OF_THREE;
+      if (dilated) {
+        for (int32_t i = 0; i < w->kernel_h; i++) {
+          patch = sb_widen_runs_s8_dsp(&taps, from + i * row_step, patch);
+        }
+      } else {
+        sb_widen_runs_s8_dsp(&rows, from, patch);
+      }
       from += w->stride_w * depth;
       if (++held == 3) {
         sb_three_pixels_s8_dsp(layer, patches, quads, result, step, 2 * step);

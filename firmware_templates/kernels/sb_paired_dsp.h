@@ -28,21 +28,19 @@
 /* int16 in a quad of three patches, and from one patch to the next. */
 enum { SB_QUAD_OF_THREE = 12, SB_NEXT_OF_THREE = 2 };
 
-/* Runs of a window: `rows` times `runs` of `length` bytes, first bytes so many apart. */
+/* `count` runs of `length` bytes, `step` bytes from one's first to the next one's. */
 typedef struct {
-  int32_t rows, row_step;
-  int32_t runs, run_step;
-  int32_t length;
+  int32_t count, step, length;
 } sb_runs;
 
 static inline int32_t sb_quads(const sb_runs *runs)
 {
-  const int32_t count = runs->rows * runs->runs;
-  return count * (runs->length >> 2) + ((count * (runs->length & 3) + 3) >> 2);
+  return runs->count * (runs->length >> 2) + ((runs->count * (runs->length & 3) + 3) >> 2);
 }
 
-/* Widens the window whose first byte is at `from` into one of three patches. */
-void sb_widen_window_s8_dsp(const sb_runs *runs, const int8_t *from, int16_t *patch);
+/* Widens runs into one of three patches. Gives the place behind the whole quads. Reads four bytes of a run that has
+   fewer. */
+int16_t *sb_widen_runs_s8_dsp(const sb_runs *runs, const int8_t *from, int16_t *to);
 
 /* Patches of `quads` quads against all channels. Writes layer->output_channels bytes of r, q and p in this order, q and r
    so many bytes behind p: where r, or both, take the place of the one before, the patch of that one alone counts. */

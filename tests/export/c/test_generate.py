@@ -139,7 +139,7 @@ def test_constants_that_layers_share_are_there_once() -> None:
 
 
 def test_fast_kernel_that_is_passed_over_says_why() -> None:
-    graph = GraphBuilder("steep", (1, 4, 4, 3), seed=2).conv2d(4, scale=1e-5).graph()
+    graph = GraphBuilder("steep", (1, 4, 4, 4), seed=2).conv2d(4, scale=1e-5).graph()
     layer = c_sources(graph, M4).layers[0]
     assert layer.kernel == "sb_conv2d_1x1_s8_dsp"
     reason = dict(layer.passed_over)["sb_conv2d_1x1_paired_s8_dsp"]

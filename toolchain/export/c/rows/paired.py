@@ -40,10 +40,20 @@ def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
 
 
 def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """1x1, stride 1, no padding; DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight
-    of -128 beside one < 0."""
+    """1x1, stride 1, no padding, four input channels or more; DSP instructions; every channel's factor below 1/2 and
+    its sums below 2^23; no weight of -128 beside one < 0."""
     if not is_pointwise(op, graph.tensor(op.weights)):
         return "not 1x1 with stride 1 and no padding"
+    if graph.tensor(op.input).shape[3] < 4:
+        return "fewer than four input channels"
+    return _refuses_paired(graph, op, core)
+
+
+def _refuses_band_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """DSP instructions; input channels in fours where it is dilated along W; every channel's factor below 1/2 and its
+    sums below 2^23; no weight of -128 beside one < 0."""
+    if _run(graph, op) % 4 and op.dilation.w > 1:
+        return "dilated along W, and input channels not in fours"
     return _refuses_paired(graph, op, core)
 
 
@@ -64,9 +74,9 @@ def _band_rows(graph: Graph, op: Conv2D) -> int:
 
 
 def _patches_and_band_bytes(graph: Graph, op: Conv2D) -> int:
-    """Three windows of int16, filled up to a multiple of four, and the rows of the image that they come from."""
+    """Three windows of int16, filled up to a multiple of four, the rows of the image that they come from, 3 bytes."""
     _, reach_w = reach(graph, op)
-    return _patches_bytes(graph, op) + _band_rows(graph, op) * reach_w * graph.tensor(op.input).shape[3]
+    return _patches_bytes(graph, op) + _band_rows(graph, op) * reach_w * graph.tensor(op.input).shape[3] + 3
 
 
 def _band_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
@@ -94,7 +104,7 @@ def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
     return code
 
 
-_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_window_s8_dsp.c", "sb_clamp_s8.c")
+_HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_runs_s8_dsp.c", "sb_clamp_s8.c")
 
 KERNELS = (
     Kernel(
@@ -111,7 +121,7 @@ KERNELS = (
         "sb_conv2d_paired_s8_dsp",
         Conv2D,
         "twice",
-        refuses=_refuses_paired,
+        refuses=_refuses_band_paired,
         code=_code("sb_conv2d_paired_s8_dsp"),
         scratch_bytes=_patches_and_band_bytes,
         overwrites=_band_overwrites,
