@@ -3,77 +3,107 @@
  * DepthwiseConv2D with SIMD instructions, any kernel, stride, dilation, padding and channel multiplier: see
  * sb_depthwise_dsp.h. Two columns of one or two rows of outputs at a time.
  *
- * weights: [output_channels][kernel_h][kernel_w]; as pairs they are in the order of the words that they meet, for each
- * column of the kernel its row pairs, an even pair and an odd one of each.
+ * weights: [output_channels][kernel_h][kernel_w]; as pairs they are in the order of the words that they meet: for each
+ * column of the kernel its row pairs, and where there are two rows of outputs for each of these an even pair and an odd
+ * one.
  */
 #include "sb_depthwise_dsp.h"
 
 /* Of one channel. */
 static inline int32_t weight_words(const sb_window *w)
 {
-  return 2 * sb_row_pairs(w) * w->kernel_w;
+  return (sb_two_rows(w) ? 2 : 1) * sb_row_pairs(w) * w->kernel_w;
 }
 
 static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, uint32_t *to)
 {
   const sb_window *const w = &layer->window;
-  const int32_t rows = w->kernel_h, columns = w->kernel_w;
+  const int32_t rows = w->kernel_h, columns = w->kernel_w, pairs = sb_row_pairs(w);
   const int8_t *const weights = layer->weights + channel * rows * columns;
-  const int32_t pairs = sb_row_pairs(w);
   for (int32_t x = 0; x < columns; x++) {
     int32_t above = 0;
     for (int32_t y = 0; y < 2 * pairs; y += 2) {
       const int32_t first = y < rows ? weights[y * columns + x] : 0;
       const int32_t second = y + 1 < rows ? weights[(y + 1) * columns + x] : 0;
       *to++ = sb_pair(first, second);
-      *to++ = sb_pair(above, first);
-      above = second;
+      if (sb_two_rows(w)) {
+        *to++ = sb_pair(above, first);
+        above = second;
+      }
     }
   }
 }
 
-/* Sums of two columns, x and other, of an even row of outputs and the odd one below it. */
+/* What a window sees of the planes: `runs` times `run` words, with `gap` words between. */
 typedef struct {
-  int32_t even, odd, other_even, other_odd;
+  int32_t runs, run, gap;
+} shape;
+
+/* Sums of two columns of an even row of outputs and of the odd one below it. */
+typedef struct {
+  int32_t even, other_even, odd, other_odd;
 } sums;
 
-/* Adds the products of one word of each column; without odd rows their sums are left as they are. */
-SB_INLINE void add_word(sums *s, const uint32_t *x, const uint32_t *other, const uint32_t *weights, int two_rows)
+static SB_APART void add_two_rows(sums *to, const shape *seen, const uint32_t *x, const uint32_t *other,
+                                  const uint32_t *weights)
 {
-  s->even = sb_smlad(*x, weights[0], s->even);
-  s->other_even = sb_smlad(*other, weights[0], s->other_even);
-  if (two_rows) {
-    s->odd = sb_smlad(*x, weights[1], s->odd);
-    s->other_odd = sb_smlad(*other, weights[1], s->other_odd);
+  sums s = *to;
+  uint32_t x0, x1, y0, y1, even, odd;
+  for (int32_t runs = seen->runs; runs > 0; runs--) {
+    if (seen->run & 1) {
+      weights = sb_take_words(weights, &even, &odd);
+      x0 = *x++, y0 = *other++;
+      s.even = sb_smlad(x0, even, s.even);
+      s.other_even = sb_smlad(y0, even, s.other_even);
+      s.odd = sb_smlad(x0, odd, s.odd);
+      s.other_odd = sb_smlad(y0, odd, s.other_odd);
+    }
+    for (const uint32_t *const end = x + (seen->run & ~1); x != end;) {
+      x = sb_take_words(x, &x0, &x1);
+      other = sb_take_words(other, &y0, &y1);
+      weights = sb_take_words(weights, &even, &odd);
+      s.even = sb_smlad(x0, even, s.even);
+      s.other_even = sb_smlad(y0, even, s.other_even);
+      s.odd = sb_smlad(x0, odd, s.odd);
+      s.other_odd = sb_smlad(y0, odd, s.other_odd);
+      weights = sb_take_words(weights, &even, &odd);
+      s.even = sb_smlad(x1, even, s.even);
+      s.other_even = sb_smlad(y1, even, s.other_even);
+      s.odd = sb_smlad(x1, odd, s.odd);
+      s.other_odd = sb_smlad(y1, odd, s.other_odd);
+    }
+    x += seen->gap;
+    other += seen->gap;
   }
+  *to = s;
 }
 
-/* Adds all products. */
-SB_INLINE void add_window(sums *s, const sb_window *w, const uint32_t *weights, const uint32_t *x, const uint32_t *other,
-                          int two_rows)
+static SB_APART void add_one_row(sums *to, const shape *seen, const uint32_t *x, const uint32_t *other,
+                                 const uint32_t *weights)
 {
-  const int32_t pairs = sb_row_pairs(w);
-  const int32_t gap = (w->dilation_w - 1) * pairs;
-  const int32_t runs = gap == 0 ? 1 : w->kernel_w;
-  const int32_t run = gap == 0 ? w->kernel_w * pairs : pairs; /* words without a gap */
-  for (int32_t i = 0; i < runs; i++) {
-    if (run & 1) {
-      add_word(s, x++, other++, weights, two_rows);
-      weights += 2;
+  int32_t sum = to->even, other_sum = to->other_even;
+  for (int32_t runs = seen->runs; runs > 0; runs--) {
+    uint32_t x0, x1, y0, y1, w0, w1;
+    if (seen->run & 1) {
+      w0 = *weights++;
+      sum = sb_smlad(*x++, w0, sum);
+      other_sum = sb_smlad(*other++, w0, other_sum);
     }
-    for (int32_t left = run >> 1; left > 0; left--) {
-      add_word(s, x, other, weights, two_rows);
-      add_word(s, x + 1, other + 1, weights + 2, two_rows);
-      x += 2;
-      other += 2;
-      weights += 4;
+    for (const uint32_t *const end = x + (seen->run & ~1); x != end;) {
+      x = sb_take_words(x, &x0, &x1);
+      other = sb_take_words(other, &y0, &y1);
+      weights = sb_take_words(weights, &w0, &w1);
+      sum = sb_smlad(x1, w1, sb_smlad(x0, w0, sum));
+      other_sum = sb_smlad(y1, w1, sb_smlad(y0, w0, other_sum));
     }
-    x += gap;
-    other += gap;
+    x += seen->gap;
+    other += seen->gap;
   }
+  to->even = sum;
+  to->other_even = other_sum;
 }
 
-static void convolve_channel(const sb_depthwise_rows *rows, int32_t i)
+static SB_APART void convolve_channel(const sb_depthwise_rows *rows, int32_t i)
 {
   const sb_turned_conv_layer *const layer = rows->layer;
   const sb_window *const w = &layer->window;
@@ -81,26 +111,32 @@ static void convolve_channel(const sb_depthwise_rows *rows, int32_t i)
   const int32_t right = -1 - layer->shifts[rows->channel + i];
   const int32_t twice = 2 * layer->output_zero_point + 1;
   const int32_t bias = sb_wrapping_shift_left(channel.bias, 8);
-  const int32_t second = rows->second, to_next = w->stride_w * sb_row_pairs(w);
+  const int two_rows = sb_two_rows(w);
+  const int32_t pairs = sb_row_pairs(w), to_next = w->stride_w * pairs, step = rows->step, second = rows->second;
+  const shape close = {1, w->kernel_w * pairs, 0}, apart = {w->kernel_w, pairs, (w->dilation_w - 1) * pairs};
+  const shape *const seen = w->dilation_w == 1 ? &close : &apart;
   const uint32_t *const weights = rows->weights + i * weight_words(w);
   const uint32_t *x = rows->words + i * rows->lane_step;
   int8_t *output = rows->output + i;
   for (int32_t left = w->output_w; left > 0; left -= 2) {
-    const int32_t ahead = left > 1; /* a single last column is computed twice */
-    const uint32_t *const other = x + ahead * to_next;
-    int8_t *const other_output = output + ahead * rows->step;
-    sums s = {bias, bias, bias, bias};
-    if (second != 0) {
-      add_window(&s, w, weights, x, other, 1);
-      output[second] = sb_output_of_doubled(s.odd >> 7, channel.multiplier, right, twice);
-      other_output[second] = sb_output_of_doubled(s.other_odd >> 7, channel.multiplier, right, twice);
-    } else {
-      add_window(&s, w, weights, x, other, 0);
+    const uint32_t *other = x; /* a single last column is computed twice */
+    int8_t *other_output = output;
+    if (left > 1) {
+      other += to_next;
+      other_output += step;
     }
-    *output = sb_output_of_doubled(s.even >> 7, channel.multiplier, right, twice);
+    sums s = {bias, bias, bias, bias};
+    if (two_rows) {
+      add_two_rows(&s, seen, x, other, weights);
+      other_output[second] = sb_output_of_doubled(s.other_odd >> 7, channel.multiplier, right, twice);
+      output[second] = sb_output_of_doubled(s.odd >> 7, channel.multiplier, right, twice);
+    } else {
+      add_one_row(&s, seen, x, other, weights);
+    }
     *other_output = sb_output_of_doubled(s.other_even >> 7, channel.multiplier, right, twice);
+    *output = sb_output_of_doubled(s.even >> 7, channel.multiplier, right, twice);
     x += 2 * to_next;
-    output += 2 * rows->step;
+    output += 2 * step;
   }
 }
 

@@ -73,6 +73,12 @@ SB_INLINE void sb_load_two(const uint32_t *from, uint32_t *a, uint32_t *b)
   __asm__ volatile("ldrd %0, %1, %2" : "=&r"(*a), "=&r"(*b) : "m"(*(const sb_two_words *)from));
 }
 
+SB_INLINE const uint32_t *sb_take_words(const uint32_t *from, uint32_t *a, uint32_t *b)
+{
+  __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(*a), "=&r"(*b), "+r"(from) : : "memory");
+  return from;
+}
+
 SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
 {
   __asm__ volatile("ldr %0, [%1], #4" : "=&r"(*a), "+r"(from) : : "memory");
@@ -212,6 +218,12 @@ SB_INLINE void sb_load_two(const uint32_t *from, uint32_t *a, uint32_t *b)
 {
   *a = from[0];
   *b = from[1];
+}
+
+SB_INLINE const uint32_t *sb_take_words(const uint32_t *from, uint32_t *a, uint32_t *b)
+{
+  sb_load_two(from, a, b);
+  return from + 2;
 }
 
 SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)

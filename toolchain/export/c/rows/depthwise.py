@@ -105,9 +105,10 @@ def _scratch_3x3(graph: Graph, op: DepthwiseConv2D) -> int:
 
 
 def _scratch_any(graph: Graph, op: DepthwiseConv2D) -> int:
-    """Of four channels the weights as pairs, twice, and the rows that two rows of outputs reach, as int16."""
+    """Of four channels the weights as pairs, twice for two rows of outputs, and the rows that these reach, as int16."""
     rows, columns = _axes(graph, op)
-    return _scratch(graph, op, 2 * _row_pairs(rows, columns) * columns.kernel)
+    times = 2 if _two_rows(rows, columns) else 1
+    return _scratch(graph, op, times * _row_pairs(rows, columns) * columns.kernel)
 
 
 def _overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
