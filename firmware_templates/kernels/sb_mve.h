@@ -80,6 +80,13 @@ SB_INLINE void vstrbq_s8(int8_t *to, int8x16_t v)
   memcpy(to, v.lane, sizeof v.lane);
 }
 
+SB_INLINE int8x16_t vdupq_n_s8(int8_t x)
+{
+  int8x16_t v;
+  memset(v.lane, x, sizeof v.lane);
+  return v;
+}
+
 SB_INLINE const int8_t *sb_take_bytes(const int8_t *from, int8x16_t *bytes)
 {
   *bytes = vldrbq_s8(from);
@@ -103,6 +110,11 @@ SB_INLINE int32_t vmladavq_s8(int8x16_t a, int8x16_t b)
 SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
 {
   return (int32x4_t){{a, b, c, d}};
+}
+
+SB_INLINE uint32x4_t vreinterpretq_u32_s32(int32x4_t v)
+{
+  return (uint32x4_t){{(uint32_t)v.lane[0], (uint32_t)v.lane[1], (uint32_t)v.lane[2], (uint32_t)v.lane[3]}};
 }
 
 /* `first`, first + step, ... */

@@ -21,6 +21,8 @@ _VECTOR_BYTES = 16
 _TILE = 16  # patches: SB_TILE in C
 _SHORT = 64  # bytes of four vectors, which stay in registers
 _LANES = 4
+_PATCHES = 3  # of sb_conv2d_s8_mve
+_SLACK = 16  # bytes behind patches: SB_PATCH_SLACK in C
 
 
 def _whole_vectors(n_bytes: int) -> int:
@@ -64,6 +66,25 @@ def _pointwise_short_scratch(graph: Graph, op: Conv2D) -> int:
     return _TILE * _whole_vectors(window_size(graph, op))
 
 
+def _short_scratch(graph: Graph, op: Conv2D) -> int:
+    """A tile of patches of whole vectors."""
+    return _pointwise_short_scratch(graph, op) + _SLACK
+
+
+def _conv2d_scratch(graph: Graph, op: Conv2D) -> int:
+    """Three patches of whole vectors."""
+    return _PATCHES * _whole_vectors(window_size(graph, op)) + _SLACK
+
+
+def _conv2d_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
+    """Its input, if it is 1x1 and the output has no more channels: the proof stands in the kernels' files."""
+    return pointwise_overwrites(graph, op) if is_pointwise(op, graph.tensor(op.weights)) else ()
+
+
+_CLAMP = "sb_clamp_s8.c"
+_SHORT_ROWS = "sb_short_rows_s8_mve.c"
+_PATCHES_COPIED = "sb_copy_patches_s8_mve.c"
+
 KERNELS = (
     Kernel(
         "sb_conv2d_1x1_short_s8_mve",
@@ -73,6 +94,25 @@ KERNELS = (
         code=windowed_code("sb_conv2d_1x1_short_s8_mve", as_they_are, "they are"),
         scratch_bytes=_pointwise_short_scratch,
         overwrites=pointwise_overwrites,
-        helpers=("sb_short_rows_s8_mve.c", "sb_clamp_s8.c"),
+        helpers=(_SHORT_ROWS, _CLAMP),
+    ),
+    Kernel(
+        "sb_conv2d_short_s8_mve",
+        Conv2D,
+        "twice",
+        refuses=_refuses_short,
+        code=windowed_code("sb_conv2d_short_s8_mve", as_they_are, "they are"),
+        scratch_bytes=_short_scratch,
+        helpers=(_SHORT_ROWS, _PATCHES_COPIED, _CLAMP),
+    ),
+    Kernel(
+        "sb_conv2d_s8_mve",
+        Conv2D,
+        "twice",
+        refuses=_refuses_conv2d,
+        code=windowed_code("sb_conv2d_s8_mve", as_they_are, "they are"),
+        scratch_bytes=_conv2d_scratch,
+        overwrites=_conv2d_overwrites,
+        helpers=(_PATCHES_COPIED, _CLAMP),
     ),
 )
