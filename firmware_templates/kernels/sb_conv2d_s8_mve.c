@@ -42,8 +42,8 @@ SB_INLINE void add_vectors(int8x16_t a, int8x16_t b, const int8_t **x0, const in
 SB_INLINE void store_channel(const sb_conv_layer *layer, int32_t c, const sums *s, uint32x4_t pixels, int8_t *output)
 {
   const int32x4_t lanes = sb_four(s->lane[0], s->lane[1], s->lane[2], s->lane[2]);
-  vstrbq_scatter_offset_s32(output + c, pixels, sb_requantised(lanes, layer->channels[c].multiplier, layer->shifts[c],
-                                                              layer->output_zero_point));
+  const sb_scaling scaling = sb_scaling_of(&layer->channels[c], layer->shifts[c], layer->output_zero_point);
+  vstrbq_scatter_offset_s32(output + c, pixels, sb_requantised(lanes, &scaling));
 }
 
 /* All channels of 1 .. 3 patches. */
@@ -59,8 +59,7 @@ static void all_channels(const sb_conv_layer *layer, const int8_t *patches, int3
     const int32_t next = c + 1 < channels ? c + 1 : c;
     const int8_t *b = a + (next - c) * size;
     const int8_t *x0 = patches, *x1 = patches + second * pitch, *x2 = patches + third * pitch;
-    const int32_t bias_a = layer->channels[c].bias, bias_b = layer->channels[next].bias;
-    sums sums_a = {{bias_a, bias_a, bias_a}}, sums_b = {{bias_b, bias_b, bias_b}};
+    sums sums_a = {{0, 0, 0}}, sums_b = {{0, 0, 0}};
     int8x16_t row_a, row_b;
     for (int32_t vectors = size / 16; vectors > 0; vectors--) {
       a = sb_take_bytes(a, &row_a);
@@ -68,9 +67,8 @@ static void all_channels(const sb_conv_layer *layer, const int8_t *patches, int3
       add_vectors(row_a, row_b, &x0, &x1, &x2, &sums_a, &sums_b);
     }
     if (size % 16 > 0) {
-      const mve_pred16_t rest = vctp8q((uint32_t)(size % 16));
-      row_a = vldrbq_z_s8(a, rest);
-      row_b = vldrbq_z_s8(b, rest);
+      row_a = sb_load_first(a, size % 16);
+      row_b = sb_load_first(b, size % 16);
       add_vectors(row_a, row_b, &x0, &x1, &x2, &sums_a, &sums_b);
     }
     a = b + size % 16;

@@ -29,24 +29,33 @@ static inline int8_t *fill(int8_t *to, int8_t value, int32_t count)
   return to + count;
 }
 
+/* All of a run, or what the image has of it between its border. Gives the place behind it. */
+SB_INLINE int8_t *copy_run(const run *r, const int8_t *from, int8_t border, int8_t *to)
+{
+  to = fill(to, border, r->before);
+  sb_copy_vectors(to, from + r->before, r->inside);
+  return fill(to + r->inside, border, r->after);
+}
+
 static void copy_patch(const sb_conv_layer *layer, const int8_t *input, int32_t top, int32_t left, int8_t *patch)
 {
   const sb_window *const w = &layer->window;
   const int32_t depth = layer->input_channels;
   const int32_t taps = w->dilation_w == 1 ? w->kernel_w : 1;
+  const int8_t border = layer->input_zero_point;
   const run first = run_at(layer, left, taps);
   for (int32_t ky = 0; ky < w->kernel_h; ky++) {
     const int32_t y = top + ky * w->dilation_h;
-    for (int32_t kx = 0; kx < w->kernel_w; kx += taps) {
-      const int32_t x = left + kx * w->dilation_w;
-      const run r = kx == 0 ? first : run_at(layer, x, taps);
-      if (y < 0 || y >= w->input_h) {
-        patch = fill(patch, layer->input_zero_point, taps * depth);
-      } else {
-        patch = fill(patch, layer->input_zero_point, r.before);
-        sb_copy_vectors(patch, input + (y * w->input_w + x) * depth + r.before, r.inside);
-        patch = fill(patch + r.inside, layer->input_zero_point, r.after);
-      }
+    const int8_t *from = input + (y * w->input_w + left) * depth;
+    if (y < 0 || y >= w->input_h) {
+      patch = fill(patch, border, w->kernel_w * depth);
+      continue;
+    }
+    patch = copy_run(&first, from, border, patch);
+    for (int32_t kx = taps; kx < w->kernel_w; kx++) {
+      const run r = run_at(layer, left + kx * w->dilation_w, 1);
+      from += w->dilation_w * depth;
+      patch = copy_run(&r, from, border, patch);
     }
   }
 }

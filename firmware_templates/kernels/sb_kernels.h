@@ -183,6 +183,10 @@ void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8
 void sb_depthwise_conv2d_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
+void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+/* A kernel of at most 3x3, stride 1, no dilation. */
+void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_scalar(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);

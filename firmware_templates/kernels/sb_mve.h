@@ -17,6 +17,9 @@
 #include <string.h>
 
 #include "sb_dsp.h"
+#include "sb_kernels.h"
+
+#define SB_NOWHERE 255
 
 #if defined(__ARM_FEATURE_MVE)
 #include <arm_mve.h>
@@ -36,11 +39,54 @@ SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
   return v;
 }
 
+/* The first `count` bytes, zeros behind them, which are not read. GCC 12 would move the predicate to and fro. */
+SB_INLINE int8x16_t sb_load_first(const int8_t *from, int32_t count)
+{
+  int8x16_t bytes;
+  mve_pred16_t first;
+  __asm__ volatile("vctp.8 %3\n\tvpst\n\tvldrbt.8 %q0, [%2]"
+                   : "=w"(bytes), "=Up"(first)
+                   : "r"(from), "r"(count)
+                   : "memory");
+  return bytes;
+}
+
+/* 16 bytes, each from its own place; a lane whose place is SB_NOWHERE is 0. GCC 12 stumbles over the predicate. */
+SB_INLINE int8x16_t sb_gather(const int8_t *from, uint8x16_t places)
+{
+  int8x16_t bytes;
+  mve_pred16_t some;
+  __asm__ volatile("vcmp.i8 ne, %q3, %4\n\tvpst\n\tvldrbt.u8 %q0, [%2, %q3]"
+                   : "=&w"(bytes), "=Up"(some)
+                   : "r"(from), "w"(places), "r"(SB_NOWHERE)
+                   : "memory");
+  return bytes;
+}
+
+/* Copies eight bytes, or the first `count`, from places of their own to `to` and on. */
+SB_INLINE void sb_copy_spread(int8_t *to, const int8_t *from, uint16x8_t places, int32_t count)
+{
+  uint16x8_t bytes;
+  mve_pred16_t first;
+  __asm__ volatile("vctp.16 %5\n\tvpstt\n\tvldrbt.u16 %q0, [%2, %q3]\n\tvstrbt.16 %q0, [%4]"
+                   : "=&w"(bytes), "=Up"(first)
+                   : "r"(from), "w"(places), "l"(to), "r"(count)
+                   : "memory");
+}
+
 #else
 
 typedef struct {
   int8_t lane[16];
 } int8x16_t;
+
+typedef struct {
+  uint8_t lane[16];
+} uint8x16_t;
+
+typedef struct {
+  uint16_t lane[8];
+} uint16x8_t;
 
 typedef struct {
   int32_t lane[4];
@@ -50,14 +96,6 @@ typedef struct {
   uint32_t lane[4];
 } uint32x4_t;
 
-typedef uint16_t mve_pred16_t; /* a bit for each byte */
-
-/* The first `count` bytes. */
-SB_INLINE mve_pred16_t vctp8q(uint32_t count)
-{
-  return (mve_pred16_t)(count < 16 ? (1u << count) - 1u : 0xffffu);
-}
-
 SB_INLINE int8x16_t vldrbq_s8(const int8_t *from)
 {
   int8x16_t v;
@@ -65,12 +103,62 @@ SB_INLINE int8x16_t vldrbq_s8(const int8_t *from)
   return v;
 }
 
-/* Bytes that the predicate leaves out are not read; their lanes are 0. */
-SB_INLINE int8x16_t vldrbq_z_s8(const int8_t *from, mve_pred16_t p)
+SB_INLINE uint8x16_t vldrbq_u8(const uint8_t *from)
+{
+  uint8x16_t v;
+  memcpy(v.lane, from, sizeof v.lane);
+  return v;
+}
+
+SB_INLINE int8x16_t sb_load_first(const int8_t *from, int32_t count)
 {
   int8x16_t v;
   for (int i = 0; i < 16; i++) {
-    v.lane[i] = (int8_t)(p >> i & 1 ? from[i] : 0);
+    v.lane[i] = (int8_t)(i < count ? from[i] : 0);
+  }
+  return v;
+}
+
+SB_INLINE int8x16_t sb_gather(const int8_t *from, uint8x16_t places)
+{
+  int8x16_t v;
+  for (int i = 0; i < 16; i++) {
+    v.lane[i] = (int8_t)(places.lane[i] != SB_NOWHERE ? from[places.lane[i]] : 0);
+  }
+  return v;
+}
+
+/* 16 bytes, each from its own place. */
+SB_INLINE int8x16_t vldrbq_gather_offset_s8(const int8_t *from, uint8x16_t places)
+{
+  int8x16_t v;
+  for (int i = 0; i < 16; i++) {
+    v.lane[i] = from[places.lane[i]];
+  }
+  return v;
+}
+
+SB_INLINE void sb_copy_spread(int8_t *to, const int8_t *from, uint16x8_t places, int32_t count)
+{
+  for (int32_t i = 0; i < 8 && i < count; i++) {
+    to[i] = from[places.lane[i]];
+  }
+}
+
+/* `first`, first + step, ... */
+SB_INLINE uint16x8_t vidupq_n_u16(uint32_t first, uint32_t step)
+{
+  uint16x8_t v;
+  for (uint32_t i = 0; i < 8; i++) {
+    v.lane[i] = (uint16_t)(first + i * step);
+  }
+  return v;
+}
+
+SB_INLINE uint16x8_t vmulq_n_u16(uint16x8_t v, uint16_t factor)
+{
+  for (int i = 0; i < 8; i++) {
+    v.lane[i] = (uint16_t)((uint32_t)v.lane[i] * factor);
   }
   return v;
 }
@@ -152,10 +240,11 @@ static inline int32_t sb_saturated(int64_t x)
   return (int32_t)(x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : x);
 }
 
-SB_INLINE int32x4_t vqshlq_n_s32(int32x4_t v, int bits)
+/* v * 2^bits, saturated; downwards for bits < 0. */
+SB_INLINE int32x4_t vqshlq_r_s32(int32x4_t v, int32_t bits)
 {
   for (int i = 0; i < 4; i++) {
-    v.lane[i] = sb_saturated((int64_t)v.lane[i] * ((int64_t)1 << bits));
+    v.lane[i] = bits < 0 ? v.lane[i] >> -bits : sb_saturated((int64_t)v.lane[i] * ((int64_t)1 << bits));
   }
   return v;
 }
@@ -167,16 +256,6 @@ SB_INLINE int32x4_t vqrdmlahq_n_s32(int32x4_t sum, int32x4_t v, int32_t x)
     sum.lane[i] = sb_saturated(sum.lane[i] + (((int64_t)v.lane[i] * x + (1 << 30)) >> 31));
   }
   return sum;
-}
-
-/* v * 2^bits for bits <= 0, rounded to nearest, ties upwards; no overflow on the way. */
-SB_INLINE int32x4_t vrshlq_n_s32(int32x4_t v, int32_t bits)
-{
-  const int64_t half = bits < 0 ? (int64_t)1 << (-1 - bits) : 0;
-  for (int i = 0; i < 4; i++) {
-    v.lane[i] = (int32_t)((v.lane[i] + half) >> -bits);
-  }
-  return v;
 }
 
 /* The low byte of each lane, each to its own place. */
@@ -205,25 +284,40 @@ static inline void sb_copy_vectors(int8_t *to, const int8_t *from, int32_t count
     to += 16;
   }
   if (count > 0) {
-    vstrbq_s8(to, vldrbq_z_s8(from, vctp8q((uint32_t)count)));
+    vstrbq_s8(to, sb_load_first(from, count));
   }
 }
 
-/*
- * sb_scale for shifts to the right by one or more, the zero point, and saturation to int8: exact for every sum.
- *
- *   x = sum * multiplier / 2^31, ties upwards                  VQRDMULH. It saturates at -2^31 * -2^31 only, and a
- *                                                              multiplier is not negative.
- *   x / 2^n, ties away from zero = (x - (x < 0) + 2^(n-1)) >> n, where VRSHL computes (.. + 2^(n-1)) >> n, n >= 1,
- *                                                              without overflow.
- * VQRDMLAH adds what VQRDMULH gives to -(sum < 0). That is x - (x < 0), except where sum < 0 gives x = 0; there it is
- * -1, which is shifted to 0 as well.
- */
-SB_INLINE int32x4_t sb_requantised(int32x4_t sum, int32_t multiplier, int32_t shift, int32_t zero_point)
+/* What takes sums of one output channel to bytes. */
+typedef struct {
+  int32_t bias, multiplier, addend, left;
+} sb_scaling;
+
+/* shift: -23 .. -1, to the right. */
+static inline sb_scaling sb_scaling_of(const sb_channel *channel, int32_t shift, int32_t zero_point)
 {
-  const int32x4_t x = vqrdmlahq_n_s32(vshrq_n_s32(sum, 31), sum, multiplier);
-  const int32x4_t y = vaddq_n_s32(vrshlq_n_s32(x, shift), zero_point);
-  return vshrq_n_s32(vqshlq_n_s32(y, 24), 24);
+  const int32_t right = -shift;
+  return (sb_scaling){channel->bias, channel->multiplier, (2 * zero_point + 1) * (1 << (right - 1)), 24 - right};
+}
+
+/*
+ * sb_scale, the zero point and saturation to int8, exact for every sum:
+ *
+ *   x = sum * multiplier / 2^31, ties upwards                       as VQRDMULH computes it; it saturates for
+ *                                                                   -2^31 * -2^31 only, and no multiplier is negative
+ *   y = x / 2^n, ties away from zero, + zero point
+ *     = (x - (x < 0) + addend) >> n,                                n = 1 .. 23
+ *       where addend = 2^(n-1) + zero point * 2^n                   within an int32
+ *
+ * VQRDMLAH adds x to addend - (sum < 0). That differs from the above only where sum < 0 gives x = 0: there 1 less is
+ * shifted to y all the same, since the n low bits of addend are 2^(n-1) >= 1. Where it saturates, y is beyond +-255.
+ * VQSHL by 24 - n puts y into the highest byte and saturates it there.
+ */
+SB_INLINE int32x4_t sb_requantised(int32x4_t sums, const sb_scaling *s)
+{
+  const int32x4_t sum = vaddq_n_s32(sums, s->bias);
+  const int32x4_t x = vqrdmlahq_n_s32(vaddq_n_s32(vshrq_n_s32(sum, 31), s->addend), sum, s->multiplier);
+  return vshrq_n_s32(vqshlq_r_s32(x, s->left), 24);
 }
 
 #endif /* SB_MVE_H */

@@ -14,13 +14,13 @@
 #include "sb_kernels.h"
 #include "sb_mve.h"
 
-#define SB_TILE 16 /* patches in scratch */
+#define SB_TILE 32 /* patches in scratch */
 
 /*
  * A layer with at least four patches takes them tile by tile, each a multiple of four. The last tile may begin with up
  * to three patches of the one before, which are computed again:
  *
- *     patches  0 ........ 15 | 16 ........ 31 | 29 .. 32          33 in all
+ *     patches  0 ........ 31 | 32 ........ 63 | 61 .. 64          65 in all
  */
 typedef struct {
   int32_t again, fresh; /* patches that come again, and those behind them that are new */

@@ -36,10 +36,9 @@ SB_INLINE void all_channels(const sb_conv_layer *layer, const int8_t *patches, i
     for (int32_t i = 0; i < vectors - 1; i++) {
       weights = sb_take_bytes(weights, &row[i]);
     }
-    row[vectors - 1] = vldrbq_z_s8(weights, vctp8q((uint32_t)in_last));
+    row[vectors - 1] = sb_load_first(weights, in_last);
     weights += in_last;
-    const int32_t bias = channel->bias, multiplier = channel->multiplier, shift = *shifts++;
-    channel++;
+    const sb_scaling scaling = sb_scaling_of(channel++, *shifts++, zero_point);
     const int8_t *patch = patches;
     int8_t *to = output;
     for (int32_t fours = count / 4; fours > 0; fours--) {
@@ -48,8 +47,7 @@ SB_INLINE void all_channels(const sb_conv_layer *layer, const int8_t *patches, i
       patch = patch_sum(patch, row, vectors, &b);
       patch = patch_sum(patch, row, vectors, &c);
       patch = patch_sum(patch, row, vectors, &d);
-      const int32x4_t sums = vaddq_n_s32(sb_four(a, b, c, d), bias);
-      vstrbq_scatter_offset_s32(to, pixels, sb_requantised(sums, multiplier, shift, zero_point));
+      vstrbq_scatter_offset_s32(to, pixels, sb_requantised(sb_four(a, b, c, d), &scaling));
       to += 4 * channels;
     }
   }
