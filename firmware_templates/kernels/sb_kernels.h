@@ -161,18 +161,12 @@ void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *outpu
 void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-/* May run in place where the next ones may. */
-void sb_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-/* At most 64 products an output, at least four output pixels. */
-void sb_conv2d_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-/* At most 64 input channels, at least four pixels. */
-void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 /* Output channel c reads input channel c / (output_channels / input_channels).
    May run in place where both have as many channels and the output no more pixels than the input; `_dsp`, where it has
@@ -183,10 +177,6 @@ void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8
 void sb_depthwise_conv2d_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
-void sb_depthwise_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-/* A kernel of at most 3x3, stride 1, no dilation. */
-void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
-void sb_depthwise_conv2d_3x3_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_scalar(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
@@ -216,6 +206,16 @@ void sb_concatenation_s8(int32_t rows, int32_t width, int32_t pitch, const int8_
 
 /* May run in place. */
 void sb_softmax_s8(const sb_softmax_layer *layer, const int8_t *input, int8_t *output);
+
+/*
+ * With Helium instructions. "Short": at most 64 products an output, at least four output pixels.
+ * sb_conv2d_s8_mve may run in place where a 1x1 convolution may.
+ */
+void sb_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+/* A kernel of at most 3x3, stride 1, no dilation. */
+void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 
 #ifdef __cplusplus
 }
