@@ -9,7 +9,7 @@ from toolchain.boards import ConsoleKind, MemoryKind, board_ids, emulator_comman
 from toolchain.errors import BoardError
 
 PLAIN = Path(__file__).with_name("plain.toml")
-EMULATED = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "netduinoplus2")
+EMULATED = ("mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547", "netduinoplus2", "microbit")
 REAL = ("nucleo-f446re", "stm32f746g-disco", "nucleo-l4r5zi", "nrf52840-dk")
 
 

@@ -31,6 +31,19 @@ LIBRARY = {
     "__aeabi_ldivmod",
     "__aeabi_uldivmod",
     "__udivmoddi4",
+    # on cores that have no instruction for it
+    "__aeabi_lmul",
+    "__muldi3",
+    "__aeabi_idiv",
+    "__aeabi_idivmod",
+    "__aeabi_uidiv",
+    "__aeabi_uidivmod",
+    "__divsi3",
+    "__udivsi3",
+    ".divsi3_skip_div0_test",
+    ".udivsi3_skip_div0_test",
+    "__aeabi_idiv0",
+    "__aeabi_ldiv0",
 }
 
 

@@ -28,19 +28,25 @@ pytestmark = [
 
 @pytest.mark.parametrize("operator", [Conv2D, DepthwiseConv2D, FullyConnected])
 @pytest.mark.parametrize(
-    ("core", "level"), [("cortex-m3", "-O2"), ("cortex-m0plus", "-O2"), ("cortex-m0plus", "-Os"), ("cortex-m23", "-O3")]
+    ("board", "core", "level"),
+    [
+        ("mps2-an385", "cortex-m3", "-O2"),
+        ("mps2-an385", "cortex-m0plus", "-Os"),
+        ("mps2-an385", "cortex-m23", "-O3"),
+        ("microbit", "cortex-m0", "-O2"),
+    ],
 )
-def test_every_case_gives_the_reference_bytes(operator: type, core: str, level: str) -> None:
-    """Code for the smaller cores runs on the Cortex-M3, which has all of their instructions."""
-    cases = CASES[operator]
-    graph = graph_of(cases)
-    inputs = random_inputs(graph, 4, seed=3)
-    expected = run_batch(graph, inputs)
-    board = replace(load_board("mps2-an385"), core=known_core(core))
-    found = EmulatedModel(graph, board, make_variables=(f"OPT={level}",)).run(inputs)
-    wrong = [
-        case.label
-        for case, name in zip(cases, graph.outputs, strict=True)
-        if not np.array_equal(expected[name], found[name])
-    ]
-    assert wrong == []
+def test_every_case_gives_the_reference_bytes(operator: type, board: str, core: str, level: str) -> None:
+    """The Cortex-M3 has all instructions of the smaller cores too; a Cortex-M0 faults where one is not aligned."""
+    built_for = replace(load_board(board), core=known_core(core))
+    for cases in (CASES[operator][::2], CASES[operator][1::2]):  # all at once they need more RAM than a Cortex-M0 has
+        graph = graph_of(cases)
+        inputs = random_inputs(graph, 4, seed=3)
+        expected = run_batch(graph, inputs)
+        found = EmulatedModel(graph, built_for, make_variables=(f"OPT={level}",)).run(inputs)
+        wrong = [
+            case.label
+            for case, name in zip(cases, graph.outputs, strict=True)
+            if not np.array_equal(expected[name], found[name])
+        ]
+        assert wrong == []
