@@ -14,15 +14,6 @@
 #include "sb_clamp.h"
 #include "sb_fixedpoint.h"
 
-/* These must be one instruction at every level of optimisation; those APART need all registers for themselves. */
-#if defined(__GNUC__)
-#define SB_INLINE static inline __attribute__((always_inline))
-#define SB_APART __attribute__((noinline))
-#else
-#define SB_INLINE static inline
-#define SB_APART
-#endif
-
 /* Four bytes or two int16 at any address: one LDR or STR. The first byte is the lowest, as on every Cortex-M. */
 SB_INLINE uint32_t sb_load(const void *from)
 {

@@ -10,6 +10,16 @@
 
 #include <stdint.h>
 
+/* INLINE: must be in its caller at every level of optimisation. APART: must not, either because it needs all registers
+   for itself or because code is to be small. */
+#if defined(__GNUC__)
+#define SB_INLINE static inline __attribute__((always_inline))
+#define SB_APART __attribute__((noinline))
+#else
+#define SB_INLINE static inline
+#define SB_APART
+#endif
+
 /* C11 leaves both to the compiler; every compiler for Arm does this. */
 _Static_assert((-3 >> 1) == -2, "right shifts of negative numbers must be arithmetic");
 _Static_assert((int32_t)0xffffffffu == -1, "conversion to a signed type must wrap");

@@ -103,6 +103,15 @@ typedef struct {
   int8_t low, high;
 } sb_fully_connected_layer;
 
+/* FullyConnected by a `paired` kernel, which takes the weights of two outputs as one int16. */
+typedef struct {
+  const int8_t *weights;
+  const sb_paired_channel *channels; /* [output_size], and one more behind an odd number of them */
+  int32_t rows, input_size, output_size;
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_paired_fully_connected_layer;
+
 /* AveragePool2D and MaxPool2D: elements outside the image do not count. */
 typedef struct {
   sb_window window;
@@ -181,6 +190,8 @@ void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, cons
 void sb_fully_connected_s8(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_scalar(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+void sb_fully_connected_paired_s8_dsp(const sb_paired_fully_connected_layer *layer, const int8_t *input,
+                                      int8_t *output);
 
 /* May run in place where nothing is padded. `_dsp`: at least four channels. */
 void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);

@@ -16,6 +16,12 @@
 /* exp(-2^k) in Q0.31, k = -2 .. 4: one factor for each bit of the argument from 1/4 to 16. */
 static const int32_t exp_of_minus_power[] = {1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242};
 
+/* Speed is nothing here, a network has one row or two; all that follows is as small as it can be. */
+static SB_APART int32_t product(int32_t a, int32_t b)
+{
+  return sb_high_product(a, b);
+}
+
 /* exp(a) in Q0.31 for a <= 0 in Q5.26: a fourth-degree polynomial around -1/8, then the factors of the whole quarters. */
 static int32_t exp_of_negative(int32_t a)
 {
@@ -27,72 +33,62 @@ static int32_t exp_of_negative(int32_t a)
   }
   const int32_t fraction = (a & (quarter - 1)) - quarter;
   const int32_t x = fraction * 32 + (1 << 28);
-  const int32_t x2 = sb_high_product(x, x);
-  const int32_t x3 = sb_high_product(x2, x);
-  const int32_t quarter_x4 = sb_rounding_shift_right(sb_high_product(x2, x2), 2);
-  const int32_t tail = sb_rounding_shift_right(sb_high_product(quarter_x4 + x3, one_third) + x2, 1);
-  int32_t result = exp_of_minus_eighth + sb_high_product(exp_of_minus_eighth, x + tail);
-  const int32_t quarters = (fraction - a) >> 24;
-  for (int32_t bit = 0; bit < 7; bit++) {
-    if (quarters & (1 << bit)) {
-      result = sb_high_product(result, exp_of_minus_power[bit]);
+  const int32_t x2 = product(x, x);
+  const int32_t x3 = product(x2, x);
+  const int32_t quarter_x4 = sb_rounding_shift_right(product(x2, x2), 2);
+  const int32_t tail = sb_rounding_shift_right(product(quarter_x4 + x3, one_third) + x2, 1);
+  int32_t result = exp_of_minus_eighth + product(exp_of_minus_eighth, x + tail);
+  const int32_t *factor = exp_of_minus_power;
+  for (int32_t quarters = (fraction - a) >> 24; quarters != 0; quarters >>= 1) {
+    if (quarters & 1) {
+      result = product(result, *factor);
     }
+    factor++;
   }
   return result;
 }
 
-static int32_t saturating_shift_left(int32_t x, int32_t bits)
+/* The exponential of a difference to the largest, in Q0.31. */
+static SB_APART int32_t term(const sb_softmax_layer *layer, int32_t difference)
 {
-  const int64_t wide = (int64_t)x * (1 << bits);
-  return wide > INT32_MAX ? INT32_MAX : wide < INT32_MIN ? INT32_MIN : (int32_t)wide;
+  if (difference < layer->difference) {
+    return 0;
+  }
+  return exp_of_negative(sb_scale(difference, layer->factor.multiplier, layer->factor.shift));
 }
 
-/* 1 / (1 + f) in Q0.31 for f in [0, 1) in Q0.31: three Newton steps from 48/17 - 32/17 * (1 + f) / 2. */
+/* 1 / (1 + f) in Q0.31 for f in [0, 1) in Q0.31, less than 1: three Newton steps from 48/17 - 32/17 * (1 + f) / 2. The
+   first estimate is off by 1/17 at most, so that nothing here leaves an int32. */
 static int32_t reciprocal_of_one_plus(int32_t f)
 {
-  const int32_t half_denominator = (int32_t)(((int64_t)f + INT32_MAX + 1) / 2);
-  int32_t estimate = 1515870810 + sb_high_product(half_denominator, -1010580540); /* Q2.29 from here on */
+  const int32_t half_denominator = (int32_t)(((uint32_t)f + (1u << 31)) / 2);
+  int32_t estimate = 1515870810 + product(half_denominator, -1010580540); /* Q2.29 from here on */
   for (int step = 0; step < 3; step++) {
-    const int32_t residue = (1 << 29) - sb_high_product(half_denominator, estimate);
-    estimate += saturating_shift_left(sb_high_product(estimate, residue), 2);
+    const int32_t residue = (1 << 29) - product(half_denominator, estimate);
+    estimate += product(estimate, residue) * 4;
   }
-  return saturating_shift_left(estimate, 1);
-}
-
-static int32_t largest_of(const int8_t *row, int32_t size)
-{
-  int32_t largest = INT8_MIN;
-  for (int32_t i = 0; i < size; i++) {
-    largest = row[i] > largest ? row[i] : largest;
-  }
-  return largest;
+  return estimate < 1 << 30 ? estimate * 2 : INT32_MAX;
 }
 
 static void softmax_row(const sb_softmax_layer *layer, const int8_t *input, int8_t *output)
 {
-  const int32_t largest = largest_of(input, layer->size);
+  int32_t largest = INT8_MIN;
+  for (int32_t i = 0; i < layer->size; i++) {
+    largest = input[i] > largest ? input[i] : largest;
+  }
   uint32_t sum = 0; /* at least 2^19, the largest element's own term */
   for (int32_t i = 0; i < layer->size; i++) {
-    const int32_t difference = input[i] - largest;
-    if (difference >= layer->difference) {
-      const int32_t e = exp_of_negative(sb_scale(difference, layer->factor.multiplier, layer->factor.shift));
-      sum += (uint32_t)sb_rounding_shift_right(e, SUM_INTEGER_BITS);
-    }
+    sum += (uint32_t)sb_rounding_shift_right(term(layer, input[i] - largest), SUM_INTEGER_BITS);
   }
-  int32_t zeros = 0;
+  int32_t shift = SUM_INTEGER_BITS + 31 - 8;
   while (sum < 1u << 31) {
     sum <<= 1;
-    zeros++;
+    shift--;
   }
-  const int32_t scale = reciprocal_of_one_plus((int32_t)(sum - (1u << 31)));
-  const int32_t shift = SUM_INTEGER_BITS - zeros + 31 - 8;
+  /* A fraction that is shifted by more than 31 rounds to 0. */
+  const int32_t scale = shift > 31 ? 0 : reciprocal_of_one_plus((int32_t)(sum - (1u << 31)));
   for (int32_t i = 0; i < layer->size; i++) {
-    const int32_t difference = input[i] - largest;
-    int32_t y = 0;
-    if (difference >= layer->difference && shift <= 31) { /* a fraction shifted further than that rounds to 0 */
-      const int32_t e = exp_of_negative(sb_scale(difference, layer->factor.multiplier, layer->factor.shift));
-      y = sb_rounding_shift_right(sb_high_product(scale, e), shift);
-    }
+    const int32_t y = sb_rounding_shift_right(product(scale, term(layer, input[i] - largest)), shift & 31);
     output[i] = (int8_t)sb_clamp(y + INT8_MIN, INT8_MIN, INT8_MAX);
   }
 }

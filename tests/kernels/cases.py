@@ -190,6 +190,9 @@ FULLY_CONNECTED = (
     Case("huge biases", lambda n: n.fully_connected(7, bias=INT32_EXTREMES)),
     Case("weights of -128 and 127", lambda n: n.fully_connected(2, weights=[-128] * 210 + [127] * 210)),
     Case("long", lambda n: n.fully_connected(2), (1, 3001)),
+    Case("five inputs, six outputs, rows", lambda n: n.fully_connected(6, inputs=5), (7, 5)),
+    Case("seven inputs, five outputs", lambda n: n.fully_connected(5), (1, 7)),
+    Case("four inputs", lambda n: n.fully_connected(11), (1, 4)),
 )
 
 AVERAGE_POOL = (

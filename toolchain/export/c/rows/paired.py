@@ -10,6 +10,7 @@ from toolchain.export.c.code import Array, LayerCode
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import paired_channel_table, paired_rows, paired_weights, sum_bounds
 from toolchain.export.c.rows.convolutions import (
+    Weighted,
     bias_of,
     conv_code,
     is_pointwise,
@@ -21,14 +22,13 @@ from toolchain.export.c.rows.convolutions import (
 )
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D
-from toolchain.graph.requantisation import conv_requantisation
+from toolchain.graph.requantisation import Requantisation, conv_requantisation
 
 
-def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight of -128 beside one < 0."""
+def refuses_paired(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
+    """What every `paired` kernel asks for: see sb_paired_dsp.h and sb_output_doubled in sb_dsp.h."""
     if not core.dsp:
         return f"{core.name} has no DSP instructions"
-    requantisation = conv_requantisation(graph, op)
     if bool(((requantisation.shifts > -1) & (requantisation.multipliers != 0)).any()):
         return "a channel's scale is at least half the output's: its sum is not shifted right"
     rows = weight_rows(graph, op)
@@ -37,6 +37,11 @@ def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
     if int(paired_weights(rows).min()) < np.iinfo(np.int16).min:
         return "a weight of -128 has a negative one beside it, in the even channel before"
     return None
+
+
+def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """DSP instructions; every channel's factor below 1/2 and its sums below 2^23; no weight of -128 beside one < 0."""
+    return refuses_paired(graph, op, core, conv_requantisation(graph, op))
 
 
 def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
