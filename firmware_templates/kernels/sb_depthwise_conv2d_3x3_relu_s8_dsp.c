@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DepthwiseConv2D with a 3x3 kernel without dilation, stride 1 or 2 along H, any along W, whose outputs end at the zero
- * point, with SIMD instructions: sb_depthwise_dsp.h, with all weights of a channel in registers. w01 and w12 are the
- * pairs of a column of weights; of a column (r0 r1) (r2 r3) of the image
- *
- *     even row of outputs   r0 w0 + r1 w1   SMLAD        odd row   r1 w0           SMLATB
- *                           r2 w2           SMLABT                 r2 w1 + r3 w2   SMLAD
- *
- * From sum to output each channel has a straight line, whose start holds the bias: two instructions an output.
+ * DepthwiseConv2D with a 3x3 kernel without dilation, any stride, whose outputs end at the zero point, with SIMD
+ * instructions: see sb_depthwise_3x3_dsp.h. From sum to output each channel has a straight line, whose start holds the
+ * bias: two instructions an output.
  *
  * weights: [output_channels][3][3]. shifts: the weights are shifted left by these when they are widened.
  */
-#include "sb_depthwise_dsp.h"
-
-/* Pairs of the three columns in turn. */
-enum { W01, W12, COLUMN };
+#include "sb_depthwise_3x3_dsp.h"
 
 static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, uint32_t *to)
 {
-  const int8_t *w = layer->weights + 9 * channel;
-  const int32_t times = 1 << layer->shifts[channel];
-  for (const int8_t *const end = w + 3; w < end; w++) {
-    *to++ = sb_pair(w[0] * times, w[3] * times);
-    *to++ = sb_pair(w[3] * times, w[6] * times);
-  }
-}
-
-/* The weights of a channel. */
-typedef struct {
-  uint32_t a0, b0, a1, b1, a2, b2; /* W01 and W12 of each column */
-} kernel;
-
-SB_INLINE kernel kernel_of(const uint32_t *weights)
-{
-  const kernel k = {weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]};
-  return k;
+  sb_widen_kernel(layer->weights + 9 * channel, layer->shifts[channel], to);
 }
 
 /* What four outputs need beside the sums. */
@@ -50,39 +26,11 @@ SB_INLINE int8_t output_of(int32_t sum, const places *p)
 
 #if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
 
-/* Two columns of both rows of outputs: 44 instructions for 36 products and four outputs. All 14 registers are in use
-   here, where GCC 12, left to itself, keeps weights on the stack. */
-SB_INLINE void four_outputs(const uint32_t **x, const kernel *k, const places *p, int8_t **output)
+/* Two columns of both rows of outputs: 16 instructions beside those of their sums. */
+SB_INLINE void four_outputs(const uint32_t **x, const sb_kernel_3x3 *k, const places *p, int8_t **output)
 {
   uint32_t r01, r23, even, odd, next_even, next_odd;
-  __asm__ volatile("ldrd %[r01], %[r23], [%[x]], #16\n\t" /* the first column */
-                   "smuad %[even], %[r01], %[a0]\n\t"
-                   "smultb %[odd], %[r01], %[a0]\n\t"
-                   "smlabt %[even], %[r23], %[b0], %[even]\n\t"
-                   "smlad %[odd], %[r23], %[b0], %[odd]\n\t"
-                   "ldrd %[r01], %[r23], [%[x], #-8]\n\t"
-                   "smuad %[next_even], %[r01], %[a0]\n\t"
-                   "smultb %[next_odd], %[r01], %[a0]\n\t"
-                   "smlad %[even], %[r01], %[a1], %[even]\n\t"
-                   "smlatb %[odd], %[r01], %[a1], %[odd]\n\t"
-                   "smlabt %[next_even], %[r23], %[b0], %[next_even]\n\t"
-                   "smlad %[next_odd], %[r23], %[b0], %[next_odd]\n\t"
-                   "smlabt %[even], %[r23], %[b1], %[even]\n\t"
-                   "smlad %[odd], %[r23], %[b1], %[odd]\n\t"
-                   "ldrd %[r01], %[r23], [%[x]]\n\t"
-                   "smlad %[even], %[r01], %[a2], %[even]\n\t"
-                   "smlatb %[odd], %[r01], %[a2], %[odd]\n\t"
-                   "smlad %[next_even], %[r01], %[a1], %[next_even]\n\t"
-                   "smlatb %[next_odd], %[r01], %[a1], %[next_odd]\n\t"
-                   "smlabt %[even], %[r23], %[b2], %[even]\n\t"
-                   "smlad %[odd], %[r23], %[b2], %[odd]\n\t"
-                   "smlabt %[next_even], %[r23], %[b1], %[next_even]\n\t"
-                   "smlad %[next_odd], %[r23], %[b1], %[next_odd]\n\t"
-                   "ldrd %[r01], %[r23], [%[x], #8]\n\t" /* the fourth */
-                   "smlad %[next_even], %[r01], %[a2], %[next_even]\n\t"
-                   "smlatb %[next_odd], %[r01], %[a2], %[next_odd]\n\t"
-                   "smlabt %[next_even], %[r23], %[b2], %[next_even]\n\t"
-                   "smlad %[next_odd], %[r23], %[b2], %[next_odd]\n\t"
+  __asm__ volatile(SB_SUM_FOUR
                    "ldrd %[r01], %[r23], %[slope]\n\t" /* and start */
                    "smmla %[even], %[even], %[r01], %[r23]\n\t"
                    "smmla %[next_even], %[next_even], %[r01], %[r23]\n\t"
@@ -99,25 +47,20 @@ SB_INLINE void four_outputs(const uint32_t **x, const kernel *k, const places *p
                    "add %[r23], %[output]\n\t"
                    "strb %[next_odd], [%[r23], %[r01]]\n\t"
                    "add %[output], %[output], %[r01], lsl #1"
-                   : [even] "=&r"(even), [odd] "=&r"(odd), [next_even] "=&r"(next_even), [next_odd] "=&r"(next_odd),
-                     [r01] "=&r"(r01), [r23] "=&r"(r23), [x] "+r"(*x), [output] "+r"(*output)
-                   : [a0] "r"(k->a0), [b0] "r"(k->b0), [a1] "r"(k->a1), [b1] "r"(k->b1), [a2] "r"(k->a2),
-                     [b2] "r"(k->b2), [slope] "m"(*(const sb_two_words *)&p->slope),
+                   : SB_SUMS_OF_FOUR, [r01] "=&r"(r01), [r23] "=&r"(r23),
+                     [x] "+r"(*x), [output] "+r"(*output)
+                   : SB_WEIGHTS_OF_FOUR(k), [slope] "m"(*(const sb_two_words *)&p->slope),
                      [step] "m"(*(const sb_two_words *)&p->step)
                    : "memory");
 }
 
 #else
 
-SB_INLINE void four_outputs(const uint32_t **x, const kernel *k, const places *p, int8_t **output)
+SB_INLINE void four_outputs(const uint32_t **x, const sb_kernel_3x3 *k, const places *p, int8_t **output)
 {
-  const uint32_t a[3] = {k->a0, k->a1, k->a2}, b[3] = {k->b0, k->b1, k->b2};
   for (int32_t column = 0; column < 2; column++) {
-    int32_t even = 0, odd = 0;
-    for (int32_t i = 0; i < 3; i++) {
-      even = sb_smlabt((*x)[2 * i + 1], b[i], sb_smlad((*x)[2 * i], a[i], even));
-      odd = sb_smlad((*x)[2 * i + 1], b[i], sb_smlatb((*x)[2 * i], a[i], odd));
-    }
+    int32_t even, odd;
+    sb_sum_two(*x, k, &even, &odd);
     **output = output_of(even, p);
     (*output)[p->second] = output_of(odd, p);
     *x += 2;
@@ -132,7 +75,7 @@ SB_INLINE void four_outputs(const uint32_t **x, const kernel *k, const places *p
 static SB_APART void two_rows(const uint32_t *x, const uint32_t *weights, const places *at, int8_t *output,
                               int32_t columns)
 {
-  const kernel k = kernel_of(weights);
+  const sb_kernel_3x3 k = sb_kernel_of(weights);
   const places p = *at;
   const uint32_t *end = x + 4 * (columns >> 1);
   for (int32_t odd = columns & 1;; odd = 0) {
@@ -152,17 +95,10 @@ static SB_APART void two_rows(const uint32_t *x, const uint32_t *weights, const 
 static SB_APART void one_row(const uint32_t *x, const uint32_t *weights, const places *at, int8_t *output,
                              int32_t columns, int32_t stride)
 {
-  const kernel k = kernel_of(weights);
+  const sb_kernel_3x3 k = sb_kernel_of(weights);
   const places p = *at;
   for (; columns > 0; columns--) {
-    uint32_t r01, r23;
-    sb_load_two(x, &r01, &r23);
-    int32_t sum = sb_smlabt(r23, k.b0, sb_smuad(r01, k.a0));
-    sb_load_two(x + 2, &r01, &r23);
-    sum = sb_smlabt(r23, k.b1, sb_smlad(r01, k.a1, sum));
-    sb_load_two(x + 4, &r01, &r23);
-    sum = sb_smlabt(r23, k.b2, sb_smlad(r01, k.a2, sum));
-    *output = output_of(sum, &p);
+    *output = output_of(sb_sum_one(x, &k), &p);
     output += p.step;
     x += 2 * stride;
   }
@@ -184,12 +120,13 @@ static void convolve(const sb_depthwise_rows *rows)
       one_row(x, weights, &p, output, w->output_w, w->stride_w);
     }
     x += rows->lane_step;
-    weights += 6;
+    weights += SB_KERNEL_WORDS;
     output++;
   }
 }
 
-void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
+void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
+                                         void *scratch)
 {
-  sb_depthwise_dsp(layer, input, output, scratch, 6, widen_weights, convolve);
+  sb_depthwise_dsp(layer, input, output, scratch, SB_KERNEL_WORDS, widen_weights, convolve);
 }

@@ -184,6 +184,8 @@ void sb_depthwise_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int
 void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
                                    void *scratch);
 void sb_depthwise_conv2d_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_3x3_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
+                                    void *scratch);
 void sb_depthwise_conv2d_3x3_relu_s8_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
                                          void *scratch);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """DepthwiseConv2D on cores with DSP instructions: sb_depthwise_dsp.h says how."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +31,26 @@ def _refuses(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
     return reason
 
 
+def _refuses_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
+    """3x3 without dilation; DSP instructions; every channel's factor below 1/2 and its sums below 2^23."""
+    return _refuses_shape(graph, op) or _refuses(graph, op, core)
+
+
+def _refuses_shape(graph: Graph, op: DepthwiseConv2D) -> str | None:
+    is_3x3 = graph.tensor(op.weights).shape[1:3] == (3, 3) and op.dilation == Pair()
+    return None if is_3x3 else "not 3x3 without dilation"
+
+
 def _refuses_3x3_relu(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
     """3x3 without dilation; DSP instructions; no output below the zero point; each channel's way from its sum to its
     output a straight line (toolchain/export/c/line.py), as it is for most with factors below 1/16."""
     if not core.dsp:
         return f"{core.name} has no DSP instructions"
-    if graph.tensor(op.weights).shape[1:3] != (3, 3) or op.dilation != Pair():
-        return "not 3x3 without dilation"
     if op.activation.low < graph.tensor(op.output).quantisation.zero_point:
         return "outputs go below the zero point"
+    shape = _refuses_shape(graph, op)
+    if shape is not None:
+        return shape
     return None if _lines(graph, op) else "a channel's way from sum to output is no straight line"
 
 
@@ -153,8 +165,11 @@ def _layer_code(graph: Graph, op: DepthwiseConv2D, function: str, tables: tuple[
     return LayerCode((Call(function, arguments),), arrays, Struct("sb_turned_conv_layer", members))
 
 
-def _code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
-    return _layer_code(graph, op, "sb_depthwise_conv2d_s8_dsp", tables(graph, op, conv_requantisation(graph, op)))
+def _code(function: str) -> Callable[[Graph, DepthwiseConv2D], LayerCode]:
+    def code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
+        return _layer_code(graph, op, function, tables(graph, op, conv_requantisation(graph, op)))
+
+    return code
 
 
 def _code_3x3_relu(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
@@ -182,11 +197,21 @@ KERNELS = (
         helpers=_HELPERS,
     ),
     Kernel(
+        "sb_depthwise_conv2d_3x3_s8_dsp",
+        DepthwiseConv2D,
+        "twice",
+        refuses=_refuses_3x3,
+        code=_code("sb_depthwise_conv2d_3x3_s8_dsp"),
+        scratch_bytes=_scratch_3x3,
+        overwrites=_overwrites,
+        helpers=_HELPERS,
+    ),
+    Kernel(
         "sb_depthwise_conv2d_s8_dsp",
         DepthwiseConv2D,
         "twice",
         refuses=_refuses,
-        code=_code,
+        code=_code("sb_depthwise_conv2d_s8_dsp"),
         scratch_bytes=_scratch_any,
         overwrites=_overwrites,
         helpers=_HELPERS,
