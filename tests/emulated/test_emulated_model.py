@@ -11,6 +11,8 @@ from tests.projects import audio_front_end, audio_graph, tiny_graph
 from toolchain.boards import board_ids, load_board
 from toolchain.device.emulated import EmulatedModel, emulator_version
 from toolchain.errors import BoardError, DataError, ModelError
+from toolchain.export.c import Aims
+from toolchain.export.project import c_runtime
 from toolchain.frontend.numpy_frontend import features
 from toolchain.graph.reference import run, run_batch
 
@@ -45,6 +47,24 @@ def test_layers_are_those_of_the_reference(name: str) -> None:
     assert len(layers) == len(graph.operators)
     for op, layer in zip(graph.operators, layers, strict=True):
         assert np.array_equal(layer, expected[op.writes[0]]), op.name
+
+
+@pytest.mark.parametrize(("name", "size", "channels"), [("mps2-an386", 16, 8), ("microbit", 15, 5)])
+def test_layers_in_bands_of_rows_give_the_same_bytes(name: str, size: int, channels: int) -> None:
+    """15 x 5 bytes a row: on a Cortex-M0, which cannot load from there by words, bands begin anywhere."""
+    net = GraphBuilder("net", (1, size, size, 3), seed=6).conv2d(channels, (3, 3))
+    before = net.last
+    net.conv2d(channels, (3, 3)).depthwise_conv2d((3, 3)).add(before, scale=0.06)
+    graph = net.conv2d(channels, (3, 3), stride=(2, 2)).mean().fully_connected(4).graph()
+    board = load_board(name)
+    limit = c_runtime(graph, board).arena_bytes * 85 // 100
+    runtime = c_runtime(graph, board, Aims(max_ram_bytes=limit + board.limits.stack_bytes))
+    assert runtime.arena_bytes <= limit and runtime.executed.stages
+    inputs = random_inputs(graph, 4)
+    (output,) = graph.outputs
+    assert np.array_equal(
+        EmulatedModel(graph, board, runtime=runtime).run(inputs)[output], run_batch(graph, inputs)[output]
+    )
 
 
 @pytest.mark.parametrize(("name", "centred"), [("mps2-an386", False), ("mps2-an500", True)])

@@ -10,7 +10,7 @@ from toolchain.graph.bands.search import BandSearch, band_price
 from toolchain.graph.bands.stage import stage_code
 from toolchain.graph.cost import graph_cost
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Operator
+from toolchain.graph.ops import Conv2D, Operator
 
 
 def _needs(graph: Graph, op: Operator, origin: Operator) -> tuple[int, tuple[str, ...]]:
@@ -73,9 +73,14 @@ def test_a_network_that_cannot_be_cut_needs_what_it_needs() -> None:
 def test_the_price_is_extra_multiplications_copies_and_calls() -> None:
     graph = GraphBuilder("net", (1, 8, 5, 2), seed=2).conv2d(4, (3, 3)).conv2d(4, (3, 3)).graph()
     keep, anew = Stage(0, 2, 4), Stage(0, 2, 4, Halo.RECOMPUTE)
-    row = 5 * 4 * 2 * 9
-    assert band_price(graph, keep, stage_code(graph, keep)) == 3 * 250 + 2 * 5 * 4
-    assert band_price(graph, anew, stage_code(graph, anew)) == 2 * 250 + 2 * row
+    assert [op.name for op in stage_code(graph, keep).operators if isinstance(op, Conv2D)] == [
+        "conv2d_0.rows_0_4", "conv2d_0.rows_4_5", "conv2d_1.rows_0_4", "conv2d_0.rows_5_8", "conv2d_1.rows_4_8"
+    ]  # fmt: skip
+    row, spread = 5 * 4 * 2 * 9, 3 * 5
+    # Of the input rows 0..4, 3..5 and 4..7 are read, of the first layer's result 0..4 and 3..7, of which 3 and 4 moved.
+    assert band_price(graph, keep, stage_code(graph, keep)) == 3 * 250 + (12 - 8) * 2 * spread + 2 * 4 * spread + 40
+    # 0..5 and 2..7 are read, and two rows of the first layer computed twice.
+    assert band_price(graph, anew, stage_code(graph, anew)) == 2 * 250 + 2 * row + 4 * 2 * spread + 2 * 4 * spread
 
 
 @pytest.mark.parametrize("layers", [25])
