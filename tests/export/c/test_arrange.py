@@ -12,8 +12,10 @@ from toolchain.core import known_core
 from toolchain.device.host import HostModel
 from toolchain.errors import ModelError
 from toolchain.export.c import Aims, CModel, c_sources
+from toolchain.export.c.kernel_table import KERNELS, choose_kernel
 from toolchain.export.project import c_runtime
 from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Conv2D
 from toolchain.graph.reference import run, run_batch
 
 M0PLUS, M4 = known_core("cortex-m0plus"), known_core("cortex-m4")
@@ -121,3 +123,14 @@ def test_layers_are_shown_whole() -> None:
 def test_the_same_limit_gives_the_same_text() -> None:
     limit = c_sources(_residual(), M4).arena_bytes * 8 // 10
     assert _limited(_residual(), limit).sources == _limited(_residual(), limit).sources
+
+
+def test_where_memory_is_tight_kernels_with_little_scratch_are_taken() -> None:
+    graph = GraphBuilder("net", (1, 8, 8, 16), seed=1).conv2d(16, (3, 3)).graph()
+    (op,) = graph.operators
+    takers = [kernel for kernel in KERNELS if kernel.operator is Conv2D and kernel.refuses(graph, op, M4) is None]
+    needs = {kernel.function: kernel.scratch_bytes(graph, op) for kernel in takers}
+    preferred = choose_kernel(graph, op, M4).kernel.function
+    assert needs[preferred] > min(needs.values())
+    assert choose_kernel(graph, op, M4, most_scratch=needs[preferred]).kernel.function == preferred
+    assert needs[choose_kernel(graph, op, M4, most_scratch=0).kernel.function] == min(needs.values())

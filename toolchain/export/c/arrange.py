@@ -3,10 +3,11 @@
 
 As it stands, where the arena is within its limit or there is none. Else with some stages in bands of rows, the cheapest
 that the search finds and that the planner then fits (graph/bands/). What the search counts is near what the planner
-reaches, not the same; so the search is asked again for as much less as the arena was too large.
+reaches, not the same; so the search is asked again for as much less as the arena was too large. What does not fit with
+the kernels that are preferred is tried with such as work in little memory.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from toolchain.core import Core
@@ -23,7 +24,11 @@ from toolchain.graph.planner import plan_arena
 # How often the search is asked for less.
 _TRIES = 8
 
-Choose = Callable[[Graph, Operator], Choice]
+# The shares of the arena that the scratch of one kernel may take where memory is tight, and where it is very tight.
+_TIGHT_SHARES = (1 / 16, 0)
+
+# An operator and the most scratch that its kernel should take, None for any -> its kernel.
+Choose = Callable[[Graph, Operator, int | None], Choice]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,29 +45,18 @@ class Arrangement:
 
 
 def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | None = None) -> Arrangement:
-    """`graph` in at most `arena_limit_bytes`. choose: the kernel of an operator.
+    """`graph` in at most `arena_limit_bytes`.
 
     Raises ModelError where no way is found, with the least that one was found for.
     """
-    plain = _planned(graph, (), core, choose)
+    plain = smallest = _planned(graph, (), core, choose)
     if arena_limit_bytes is None or plain.plan.arena_bytes <= arena_limit_bytes:
         return plain
-    search = BandSearch(graph, _needs(plain.choices))
-    smallest, target = plain, arena_limit_bytes
-    for _ in range(_TRIES):
-        stages = search.cheapest(target)
-        if stages is None:
-            break
-        found = _planned(graph, stages, core, choose)
-        if found.plan.arena_bytes <= arena_limit_bytes:
-            return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
-        smallest = min(smallest, found, key=_arena_bytes)
-        target -= max(found.plan.arena_bytes - arena_limit_bytes, target // 64, 1)
-    least = search.cheapest(search.least_bytes())
-    if least:
-        smallest = min(smallest, _planned(graph, least, core, choose), key=_arena_bytes)
-    if smallest.plan.arena_bytes <= arena_limit_bytes:
-        return replace(smallest, plain_arena_bytes=plain.plan.arena_bytes)
+    for most_scratch in (None, *(max(int(arena_limit_bytes * share), 0) for share in _TIGHT_SHARES)):
+        for found in _smaller(graph, core, choose, most_scratch, arena_limit_bytes):
+            if found.plan.arena_bytes <= arena_limit_bytes:
+                return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
+            smallest = min(smallest, found, key=_arena_bytes)
     raise ModelError(
         f"graph {graph.name}: activations and scratch do not fit into {arena_limit_bytes} B of RAM: as the network "
         f"stands they need {plain.plan.arena_bytes} B, and in bands of rows at least {smallest.plan.arena_bytes} B; "
@@ -70,13 +64,33 @@ def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | 
     )
 
 
+def _smaller(graph: Graph, core: Core, choose: Choose, most_scratch: int | None, limit: int) -> Iterator[Arrangement]:
+    """What may stay within the limit, the cheapest first, and at the end the smallest that there is."""
+    plain = _planned(graph, (), core, choose, most_scratch)
+    yield plain
+    search = BandSearch(graph, _needs(plain.choices))
+    target = limit
+    for _ in range(_TRIES):
+        stages = search.cheapest(target)
+        if stages is None:
+            break
+        found = _planned(graph, stages, core, choose, most_scratch)
+        yield found
+        target -= max(found.plan.arena_bytes - limit, target // 64, 1)
+    least = search.cheapest(search.least_bytes())
+    if least:
+        yield _planned(graph, least, core, choose, most_scratch)
+
+
 def _arena_bytes(arrangement: Arrangement) -> int:
     return arrangement.plan.arena_bytes
 
 
-def _planned(graph: Graph, stages: tuple[Stage, ...], core: Core, choose: Choose) -> Arrangement:
+def _planned(
+    graph: Graph, stages: tuple[Stage, ...], core: Core, choose: Choose, most_scratch: int | None = None
+) -> Arrangement:
     banded = in_bands(graph, stages)
-    choices = {op.name: choose(banded.graph, op) for op in banded.graph.operators}
+    choices = {op.name: choose(banded.graph, op, most_scratch) for op in banded.graph.operators}
     scratch = {op.name: choices[op.name].kernel.scratch_bytes(banded.graph, op) for op in banded.graph.operators}
     overwrites = {op.name: choices[op.name].kernel.overwrites(banded.graph, op) for op in banded.graph.operators}
     plan = plan_arena(banded.graph, scratch, overwrites, alignment=core.alignment_bytes)

@@ -130,7 +130,7 @@ def c_sources(
     activations and scratch cannot be made to fit.
     """
     limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
-    arrangement = arranged(source, core, lambda graph, op: choose_kernel(graph, op, core, table), limit)
+    arrangement = arranged(source, core, lambda graph, op, most: choose_kernel(graph, op, core, table, most), limit)
     banded, choices, plan = arrangement.banded, arrangement.choices, arrangement.plan
     graph = banded.graph
     names = names_of(graph)

@@ -36,8 +36,18 @@ class Choice:
     passed_over: tuple[tuple[str, str], ...]
 
 
-def choose_kernel(graph: Graph, op: Operator, core: Core, table: Sequence[Kernel] = KERNELS) -> Choice:
-    """The first kernel of the table that takes `op` on `core`. Raises ModelError where none does."""
+def choose_kernel(
+    graph: Graph, op: Operator, core: Core, table: Sequence[Kernel] = KERNELS, most_scratch: int | None = None
+) -> Choice:
+    """The first kernel of the table that takes `op` on `core`. Raises ModelError where none does.
+
+    most_scratch: bytes of working memory that it should do with; where none does, the one with the least is taken.
+    """
+    if most_scratch is not None:
+        takers = [k for k in table if isinstance(op, k.operator) and k.refuses(graph, op, core) is None]
+        needs = {kernel: kernel.scratch_bytes(graph, op) for kernel in takers}
+        lean = min(needs, key=lambda kernel: max(needs[kernel], most_scratch), default=None)
+        table = [kernel for kernel in table if lean in (kernel, None)]
     passed_over: list[tuple[str, str]] = []
     for kernel in table:
         if isinstance(op, kernel.operator):
