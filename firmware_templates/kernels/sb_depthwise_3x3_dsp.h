@@ -102,4 +102,20 @@ SB_INLINE int32_t sb_sum_one(const uint32_t *x, const sb_kernel_3x3 *k)
   return sb_smlabt(r23, k->b2, sb_smlad(r01, k->a2, sum));
 }
 
+/* The sums of two columns of an even row of outputs. */
+SB_INLINE void sb_sum_next(const uint32_t *x, const sb_kernel_3x3 *k, int32_t *sum, int32_t *next)
+{
+  uint32_t r01, r23;
+  sb_load_two(x, &r01, &r23);
+  *sum = sb_smlabt(r23, k->b0, sb_smuad(r01, k->a0));
+  sb_load_two(x + 2, &r01, &r23);
+  *sum = sb_smlabt(r23, k->b1, sb_smlad(r01, k->a1, *sum));
+  *next = sb_smlabt(r23, k->b0, sb_smuad(r01, k->a0));
+  sb_load_two(x + 4, &r01, &r23);
+  *sum = sb_smlabt(r23, k->b2, sb_smlad(r01, k->a2, *sum));
+  *next = sb_smlabt(r23, k->b1, sb_smlad(r01, k->a1, *next));
+  sb_load_two(x + 6, &r01, &r23);
+  *next = sb_smlabt(r23, k->b2, sb_smlad(r01, k->a2, *next));
+}
+
 #endif /* SB_DEPTHWISE_3X3_DSP_H */

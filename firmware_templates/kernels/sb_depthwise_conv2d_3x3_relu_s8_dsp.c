@@ -97,6 +97,14 @@ static SB_APART void one_row(const uint32_t *x, const uint32_t *weights, const p
 {
   const sb_kernel_3x3 k = sb_kernel_of(weights);
   const places p = *at;
+  for (; stride == 1 && columns >= 2; columns -= 2) {
+    int32_t sum, next;
+    sb_sum_next(x, &k, &sum, &next);
+    output[0] = output_of(sum, &p);
+    output[p.step] = output_of(next, &p);
+    output += 2 * p.step;
+    x += 4;
+  }
   for (; columns > 0; columns--) {
     *output = output_of(sb_sum_one(x, &k), &p);
     output += p.step;

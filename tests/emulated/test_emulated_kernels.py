@@ -15,7 +15,7 @@ from tests.kernels.cases import CASES, graph_of
 from toolchain.boards import load_board
 from toolchain.core import known_core
 from toolchain.device.emulated import EmulatedModel
-from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected
+from toolchain.graph.ops import Add, Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean
 from toolchain.graph.reference import run_batch
 
 pytestmark = [
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("operator", [Conv2D, DepthwiseConv2D, FullyConnected])
+@pytest.mark.parametrize("operator", [Conv2D, DepthwiseConv2D, FullyConnected, MaxPool2D, Mean, Add])
 @pytest.mark.parametrize(
     ("board", "core", "level"),
     [
@@ -34,6 +34,9 @@ pytestmark = [
         ("mps2-an385", "cortex-m0plus", "-Os"),
         ("mps2-an385", "cortex-m23", "-O3"),
         ("microbit", "cortex-m0", "-O2"),
+        ("mps2-an386", "cortex-m4", "-O2"),
+        ("mps2-an500", "cortex-m7", "-O3"),
+        ("mps2-an505", "cortex-m33", "-Os"),
     ],
 )
 def test_every_case_gives_the_reference_bytes(operator: type, board: str, core: str, level: str) -> None:
