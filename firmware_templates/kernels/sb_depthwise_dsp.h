@@ -77,11 +77,11 @@ static inline int32_t sb_row_pairs(const sb_window *w)
  *
  * `output` may be `input` where row pairs are not written anew, both have as many channels, the output has neither more
  * rows nor more columns, or if it is turned as many rows and no more columns, and the border above is lower than the
- * kernel: a row of outputs is written when all rows of the image up to the one of the same number are in the planes, and
- * lies at or before that one, or if it is turned in its very place. The other channels' bytes stay as they are.
+ * kernel: a row of outputs is written when all rows of the image up to the one of the same number are in the planes,
+ * and lies at or before that one, or if it is turned in its very place. The other channels' bytes stay as they are.
  */
-SB_INLINE void sb_depthwise_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output, uint32_t *scratch,
-                                int32_t size,
+SB_INLINE void sb_depthwise_dsp(const sb_turned_conv_layer *layer, const int8_t *input, int8_t *output,
+                                uint32_t *scratch, int32_t size,
                                 void (*prepare)(const sb_turned_conv_layer *layer, int32_t channel, uint32_t *weights),
                                 void (*convolve)(const sb_depthwise_rows *rows))
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FullyConnected with SIMD instructions and the weights of two outputs in one int16, see sb_paired_dsp.h: four outputs,
- * two pairs, at a time, so that four bytes of the input, once loaded and widened, serve four sums. At least four inputs.
+ * FullyConnected with SIMD instructions and the weights of two outputs in one int16, see sb_paired_dsp.h: four
+ * outputs, two pairs, at a time, so that four bytes of the input, once loaded and widened, serve four sums. At least
+ * four inputs.
  *
  * weights: pairs of outputs, one behind the other; of an odd number the last has a companion of zeros. Four of a pair
  * stand as SXTB16 wants them, h0 h2 | h1 h3, the last four filled up with zeros.

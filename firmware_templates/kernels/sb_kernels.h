@@ -79,7 +79,8 @@ typedef struct {
   int32_t start;
 } sb_line;
 
-/* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W exchanged. */
+/* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W
+   exchanged. */
 typedef struct {
   const int8_t *weights;
   union { /* [output_channels] */

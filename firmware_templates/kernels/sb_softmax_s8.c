@@ -22,7 +22,7 @@ static SB_APART int32_t product(int32_t a, int32_t b)
   return sb_high_product(a, b);
 }
 
-/* exp(a) in Q0.31 for a <= 0 in Q5.26: a fourth-degree polynomial around -1/8, then the factors of the whole quarters. */
+/* exp(a) in Q0.31 for a <= 0 in Q5.26: a fourth-degree polynomial around -1/8, then the factors of whole quarters. */
 static int32_t exp_of_negative(int32_t a)
 {
   const int32_t quarter = 1 << 24;

@@ -161,6 +161,10 @@ DEPTHWISE = (
     ),
     Case("3x3 relu, weights of 0", lambda n: n.depthwise_conv2d(**_clipped(n), weights=np.zeros(45, int))),
     Case("3x3 relu, vanishing scale", lambda n: n.depthwise_conv2d(**(_clipped(n) | {"scale": 1e6}))),
+    Case(
+        "3x3 relu, sums that wrap, vanishing scale",
+        lambda n: n.depthwise_conv2d(**(_clipped(n) | {"scale": 3e5, "bias": INT32_EXTREMES[:5]})),
+    ),
     Case("3x3 dilation", lambda n: n.depthwise_conv2d(dilation=(2, 2)), (1, 9, 8, 6)),
     Case("10x4", lambda n: n.depthwise_conv2d((10, 4), stride=(2, 2), multiplier=8), (1, 21, 10, 1)),
     Case("4x6", lambda n: n.depthwise_conv2d((4, 6)), (1, 9, 8, 17)),

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A channel's way from its sum of products to its output byte as one straight line: three instructions a byte.
+"""A channel's way from its sum of products to its output byte as one straight line: two instructions a byte.
 
 TFLite rounds twice, the second time away from zero, so its output is a staircase with two parts: steps of negative
 outputs lie otherwise than those of positive ones. Where all outputs below the zero point are held at it (a ReLU), one
 part is left, and
 
-    output = (sum * slope / 2^(32 - scaled) + start) / 2^19, each division rounded downwards     SMMLA, SSAT
+    output = (sum * 2^scaled * slope / 2^32 + start) / 2^19, each division rounded downwards     SMMLA, SSAT
 
 has the same steps for a suitable slope and start; the bias is part of start. `staircase` finds where TFLite's steps
 are, exactly, and `fit_lines` the integers that meet every one of them, or none: nothing is assumed of them.
@@ -21,8 +21,8 @@ from toolchain.graph.requantisation import Requantisation
 
 Int64 = NDArray[np.int64]
 
-# Fraction bits of an output before the last shift: SB_LINE_BITS in sb_line_dsp.h. More of them place the steps more
-# finely, fewer leave more room above int8: here 2^12 times its range of outputs.
+# Fraction bits of an output before the last shift, which is that of sb_ssat8_line in sb_dsp.h. More of them would place
+# the steps more finely, fewer leave more room above int8: with these outputs reach 2^12 before they are held.
 LINE_BITS = 19
 # Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
 _LEAST_SCALED, _MOST_SCALED = 8, 16
@@ -91,6 +91,8 @@ def fit_lines(
     if bool((requantisation.shifts > -4).any() & (requantisation.multipliers != 0).any()):
         return None
     stairs = staircase(rows, bias, requantisation, zero_point, low, high)
+    if int((stairs.lowest + bias).min()) < -_INT32 or int((stairs.highest + bias).max()) >= _INT32:
+        return None  # a sum that wraps has no steps
     scaled = np.clip(LINE_BITS + 1 + requantisation.shifts.astype(np.int64), _LEAST_SCALED, _MOST_SCALED)
     lines = [_fit(stairs, c, int(scaled[c]), bias, requantisation, zero_point, low, high) for c in range(len(rows))]
     found = np.array([line for line in lines if line is not None], np.int64).reshape(-1, 2)
@@ -117,18 +119,16 @@ def _fit(
         return None
     values = np.arange(first + 1, last + 1)
     steps = stairs.steps[channel, values + 128]
-    # What must not lie below a value, and what must lie below it: pairs of a sum and a value.
-    not_below = [(steps, values)] + ([(np.array([lowest]), np.array([first]))] if first > low else [])
-    below = [(steps - 1, values)] + ([(np.array([highest]), np.array([last + 1]))] if last < high else [])
-    at_least = [np.concatenate(part) for part in zip(*not_below, strict=True)]
-    less = [np.concatenate(part) for part in zip(*below, strict=True)]
+    # Sums that must not lie below a value, and sums that must.
+    not_below = (np.append(steps, lowest), np.append(values, first)) if first > low else (steps, values)
+    below = (np.append(steps - 1, highest), np.append(values, last + 1)) if last < high else (steps - 1, values)
     multiplier, shift = int(requantisation.multipliers[channel]), int(requantisation.shifts[channel])
     unit = LINE_BITS + 32  # an output of 1, in the units of sum * slope * 2^scaled
     slope = multiplier << (LINE_BITS + 1) >> (scaled - shift)  # about what it must be
     half = (1 << unit - 1) + (1 << (unit - 1 + shift) if multiplier else 0)
     middle = ((slope * int(bias[channel]) << scaled) + half + (zero_point << unit)) >> 32
     for start in sorted(range(middle - 8, middle + 9), key=lambda value: abs(value - middle)):
-        slopes = _slopes(at_least, less, start, scaled, unit)
+        slopes = _slopes(not_below, below, start, scaled, unit)
         if slopes is None:
             continue
         best = min(max(slope, slopes[0]), slopes[1])
@@ -138,22 +138,18 @@ def _fit(
     return None
 
 
-def _slopes(at_least: list[Int64], less: list[Int64], start: int, scaled: int, unit: int) -> tuple[int, int] | None:
-    """The least and the largest slope with sum * slope * 2^scaled + start * 2^32 >= value * 2^unit for the pairs
-    (sum, value) of `at_least`, and < for those of `less`; None where there is no such slope."""
+def _slopes(
+    not_below: tuple[Int64, Int64], below: tuple[Int64, Int64], start: int, scaled: int, unit: int
+) -> tuple[int, int] | None:
+    """The least and the largest slope with sum * slope * 2^scaled + start * 2^32 >= value * 2^unit for each pair (sum,
+    value) of `not_below`, and < for each of `below`; None where there is no such slope."""
     if abs(start) >= 1 << 30:
         return None  # what follows stays within an int64
-    least, largest = -(1 << 32), 1 << 32
-    for (sums, values), strictly in ((at_least, 0), (less, 1)):
-        sums, values = (sums, values) if not strictly else (-sums, values)
-        sign = 1 if not strictly else -1
-        # sums * 2^scaled * slope >= room
-        room = sign * ((values << unit) - (start << 32)) + strictly
-        if bool((room[sums == 0] > 0).any()):
-            return None
-        positive, negative = sums > 0, sums < 0
-        bound = -((-room[positive]) // (sums[positive] << scaled))
-        least = max(least, int(bound.max(initial=least)))
-        bound = -room[negative] // (-sums[negative] << scaled)
-        largest = min(largest, int(bound.min(initial=largest)))
-    return (least, largest) if least <= largest else None
+    rooms = [(values << unit) - (start << 32) for _, values in (not_below, below)]
+    sums = np.concatenate([not_below[0], -below[0]])  # sums * 2^scaled * slope >= room
+    room = np.concatenate([rooms[0], 1 - rooms[1]])
+    up, down = sums > 0, sums < 0
+    least = int((-(-room[up] // (sums[up] << scaled))).max(initial=-_INT32))
+    largest = int((-room[down] // (-sums[down] << scaled)).min(initial=_INT32))
+    possible = least <= largest and not bool((room[sums == 0] > 0).any())
+    return (least, largest) if possible else None
