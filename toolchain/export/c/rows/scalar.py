@@ -16,7 +16,6 @@ from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import Rows, channel_table, shift_table, sum_bounds
 from toolchain.export.c.rows.convolutions import (
     Weighted,
-    Windowed,
     bias_of,
     conv_code,
     depthwise_overwrites,
@@ -50,7 +49,14 @@ def refuses_scalar(graph: Graph, op: Weighted, core: Core, requantisation: Requa
     return None
 
 
-def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
+def _refuses_conv2d(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """More than one pixel out; no DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
+    if graph.tensor(op.output).shape[1:3] == (1, 1):
+        return "a single pixel has none beside it to share its multiplications with"
+    return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+
+
+def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
     """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
     return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
 
@@ -61,7 +67,8 @@ def _refuses_fully_connected(graph: Graph, op: FullyConnected, core: Core) -> st
 
 
 def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """1x1, stride 1, no padding; no DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
+    """1x1, stride 1, no padding, more than one pixel; no DSP instructions; every channel's factor below 1/2 and sums
+    below 2^29."""
     return refuses_pointwise(graph, op, core) or _refuses_conv2d(graph, op, core)
 
 
@@ -197,7 +204,7 @@ KERNELS = (
         "sb_depthwise_conv2d_s8_scalar",
         DepthwiseConv2D,
         "twice",
-        refuses=_refuses_conv2d,
+        refuses=_refuses_depthwise,
         code=_depthwise_code,
         scratch_bytes=_plane_bytes,
         overwrites=depthwise_overwrites,
