@@ -89,33 +89,33 @@ SB_INLINE int32_t sb_second(sb_joint_sums sums)
  */
 #if SB_THUMB == 2
 
-/* Armv7-M and Armv8-M Main: 20 instructions a quad. */
+/* Armv7-M and Armv8-M Main: 20 instructions a quad. Two loads of a byte in turn take a cycle less than apart. */
 SB_INLINE const int8_t *sb_add_quad(sb_joint_sums *pq, sb_joint_sums *rs, const uint32_t **pairs, const int8_t *weights)
 {
-  uint32_t pq_chunk, rs_chunk, p, r, w;
-  __asm__ volatile("ldrd %[p], %[r], [%[pairs]], #8\n\t"
-                   "ldrsb %[w], [%[from]], #1\n\t"
+  uint32_t pq_chunk, rs_chunk, p, r, w, next;
+  __asm__ volatile("ldrsb %[w], [%[from]], #1\n\t"
+                   "ldrsb %[next], [%[from]], #1\n\t"
+                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
                    "mla %[pq], %[p], %[w], %[start]\n\t"
                    "mla %[rs], %[r], %[w], %[start]\n\t"
                    "ldrd %[p], %[r], [%[pairs]], #8\n\t"
+                   "mla %[pq], %[p], %[next], %[pq]\n\t"
+                   "mla %[rs], %[r], %[next], %[rs]\n\t"
                    "ldrsb %[w], [%[from]], #1\n\t"
+                   "ldrsb %[next], [%[from]], #1\n\t"
+                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
                    "mla %[pq], %[p], %[w], %[pq]\n\t"
                    "mla %[rs], %[r], %[w], %[rs]\n\t"
                    "ldrd %[p], %[r], [%[pairs]], #8\n\t"
-                   "ldrsb %[w], [%[from]], #1\n\t"
-                   "mla %[pq], %[p], %[w], %[pq]\n\t"
-                   "mla %[rs], %[r], %[w], %[rs]\n\t"
-                   "ldrd %[p], %[r], [%[pairs]], #8\n\t"
-                   "ldrsb %[w], [%[from]], #1\n\t"
-                   "mla %[pq], %[p], %[w], %[pq]\n\t"
-                   "mla %[rs], %[r], %[w], %[rs]\n\t"
+                   "mla %[pq], %[p], %[next], %[pq]\n\t"
+                   "mla %[rs], %[r], %[next], %[rs]\n\t"
                    "add %[pq_all], %[pq_all], %[pq]\n\t"
                    "add %[pq_high], %[pq_high], %[pq], asr #16\n\t"
                    "add %[rs_all], %[rs_all], %[rs]\n\t"
                    "add %[rs_high], %[rs_high], %[rs], asr #16"
                    : [pairs] "+r"(*pairs), [from] "+r"(weights), [pq_all] "+r"(pq->all), [pq_high] "+r"(pq->high),
                      [rs_all] "+r"(rs->all), [rs_high] "+r"(rs->high), [pq] "=&r"(pq_chunk), [rs] "=&r"(rs_chunk),
-                     [p] "=&r"(p), [r] "=&r"(r), [w] "=&r"(w)
+                     [p] "=&r"(p), [r] "=&r"(r), [w] "=&r"(w), [next] "=&r"(next)
                    : [start] "r"(SB_CHUNK)
                    : "memory");
   return weights;
