@@ -70,6 +70,9 @@ def pack(
     print(f"{output}: {project.graph.name} for {project.board.name}, {len(sources)} files")
     known = project.runtime
     print(f"  weights and tables {known.constant_bytes:,} B, arena {known.arena_bytes:,} B (estimated)")
+    if known.executed.stages:
+        layers = sum(stage.end - stage.first for stage in known.executed.stages)
+        print(f"  {layers} layers in bands of rows, with {known.executed.extra_macs:,} MACs more than without")
     if project.front_end is None:
         print("  without a front end: the model's file does not say how sound becomes its input")
     then = "run" if project.board.emulation else "flash"

@@ -14,6 +14,7 @@ from toolchain.errors import ModelError
 from toolchain.export.c import Aims, CModel, c_sources
 from toolchain.export.c.kernel_table import KERNELS, choose_kernel
 from toolchain.export.project import c_runtime
+from toolchain.export.project.runtime import tflm_runtime
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D
 from toolchain.graph.reference import run, run_batch
@@ -49,7 +50,7 @@ def test_a_limit_is_kept_without_more_multiplications(graph: Graph, share: float
     limit = int(plain.arena_bytes * share)
     model = _limited(graph, limit, core)
     assert model.arena_bytes <= limit < plain.arena_bytes == model.plain_arena_bytes
-    assert model.banded.stages and model.extra_macs <= 0
+    assert model.banded.stages and model.banded.extra_macs <= 0
     _assert_same(graph, model)
 
 
@@ -134,3 +135,8 @@ def test_where_memory_is_tight_kernels_with_little_scratch_are_taken() -> None:
     assert needs[preferred] > min(needs.values())
     assert choose_kernel(graph, op, M4, most_scratch=needs[preferred]).kernel.function == preferred
     assert needs[choose_kernel(graph, op, M4, most_scratch=0).kernel.function] == min(needs.values())
+
+
+def test_tflite_micro_plans_its_own_arena() -> None:
+    with pytest.raises(ModelError, match=r"--max-ram is for plain C \(--runtime c\)"):
+        tflm_runtime(_residual(), load_board("mps2-an386"), Aims(max_ram_bytes=20_000))

@@ -3,11 +3,11 @@
 
 As it stands, where the arena is within its limit or there is none. Else with some stages in bands of rows, the cheapest
 that the search finds and that the planner then fits (graph/bands/). What the search counts is near what the planner
-reaches, not the same; so the search is asked again for as much less as the arena was too large. What does not fit with
-the kernels that are preferred is tried with such as work in little memory.
+reaches, not the same; so the search is asked for less, and for more again, until the arena just fits. What does not fit
+with the kernels that are preferred is tried with such as work in little memory.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from toolchain.core import Core
@@ -53,10 +53,10 @@ def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | 
     if arena_limit_bytes is None or plain.plan.arena_bytes <= arena_limit_bytes:
         return plain
     for most_scratch in (None, *(max(int(arena_limit_bytes * share), 0) for share in _TIGHT_SHARES)):
-        for found in _smaller(graph, core, choose, most_scratch, arena_limit_bytes):
-            if found.plan.arena_bytes <= arena_limit_bytes:
-                return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
-            smallest = min(smallest, found, key=_arena_bytes)
+        found = _smaller(graph, core, choose, most_scratch, arena_limit_bytes)
+        if found.plan.arena_bytes <= arena_limit_bytes:
+            return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
+        smallest = min(smallest, found, key=_arena_bytes)
     raise ModelError(
         f"graph {graph.name}: activations and scratch do not fit into {arena_limit_bytes} B of RAM: as the network "
         f"stands they need {plain.plan.arena_bytes} B, and in bands of rows at least {smallest.plan.arena_bytes} B; "
@@ -64,22 +64,39 @@ def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | 
     )
 
 
-def _smaller(graph: Graph, core: Core, choose: Choose, most_scratch: int | None, limit: int) -> Iterator[Arrangement]:
-    """What may stay within the limit, the cheapest first, and at the end the smallest that there is."""
-    plain = _planned(graph, (), core, choose, most_scratch)
-    yield plain
-    search = BandSearch(graph, _needs(plain.choices))
-    target = limit
+def _smaller(graph: Graph, core: Core, choose: Choose, most_scratch: int | None, limit: int) -> Arrangement:
+    """The cheapest that is found within the limit, or the smallest where none is.
+
+    The search is asked for `target` bytes: what it gives for `fits` stays within the limit, for `exceeds` it does not.
+    """
+    smallest = _planned(graph, (), core, choose, most_scratch)
+    if smallest.plan.arena_bytes <= limit:
+        return smallest
+    search = BandSearch(graph, _needs(smallest.choices))
+    plans: dict[tuple[Stage, ...], Arrangement] = {}
+    fitting: Arrangement | None = None
+    target, fits, exceeds = limit, 0, limit + 1
     for _ in range(_TRIES):
         stages = search.cheapest(target)
         if stages is None:
             break
-        found = _planned(graph, stages, core, choose, most_scratch)
-        yield found
-        target -= max(found.plan.arena_bytes - limit, target // 64, 1)
+        if stages not in plans:
+            plans[stages] = _planned(graph, stages, core, choose, most_scratch)
+        found = plans[stages]
+        if found.plan.arena_bytes <= limit:
+            fitting, fits = found, target
+        else:
+            smallest, exceeds = min(smallest, found, key=_arena_bytes), target
+        if fitting is None:
+            target -= max(found.plan.arena_bytes - limit, target // 64, 1)
+        elif exceeds - fits > limit // 32:
+            target = (fits + exceeds) // 2
+        else:
+            break
+    if fitting is not None:
+        return fitting
     least = search.cheapest(search.least_bytes())
-    if least:
-        yield _planned(graph, least, core, choose, most_scratch)
+    return min(smallest, _planned(graph, least, core, choose, most_scratch), key=_arena_bytes) if least else smallest
 
 
 def _arena_bytes(arrangement: Arrangement) -> int:

@@ -79,11 +79,6 @@ class CModel:
         return self.banded.graph
 
     @property
-    def extra_macs(self) -> int:
-        """Multiply-accumulates that bands add; below 0 where they leave out rows that nothing reads."""
-        return sum(layer.macs for layer in self.layers) - sum(self.banded.source_macs.values())
-
-    @property
     def whole_layers(self) -> tuple[CLayer, ...]:
         """One for each operator of the network, with its bands taken together."""
         bands: dict[str, list[CLayer]] = {op.name: [] for op in self.banded.source.operators}
@@ -124,7 +119,7 @@ class CModel:
             "arena_bytes": self.plan.arena_bytes,
             "arena_lower_bound_bytes": self.plan.lower_bound_bytes,
             "arena_bytes_without_bands": self.plain_arena_bytes,
-            "extra_macs": self.extra_macs,
+            "extra_macs": self.banded.extra_macs,
             "stages_in_bands": [
                 {
                     "layers": [op.name for op in self.banded.source.operators[stage.first : stage.end]],

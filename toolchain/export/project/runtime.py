@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from toolchain.boards import Board
+from toolchain.errors import ModelError
 from toolchain.export.c import Aims, CModel, c_sources
 from toolchain.export.c.names import names_of
 from toolchain.export.tflm import tflm_sources
@@ -65,9 +66,12 @@ def c_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
 
 
 def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
-    """TFLite Micro around the .tflite file; of `aims` only the compiler's level counts. Raises ModelError where TFLite
-    cannot say the graph.
+    """TFLite Micro around the .tflite file; of `aims` only the compiler's level counts.
+
+    Raises ModelError where TFLite cannot say the graph, and where RAM is to be limited: it plans its own arena.
     """
+    if aims.max_ram_bytes is not None:
+        raise ModelError("--max-ram is for plain C (--runtime c): TFLite Micro lays out its arena by itself")
     remake = f"subbyte pack MODEL --board {board.id} --runtime tflm{aims.options} -o DIR"
     model = tflm_sources(graph, board.core, remake=remake)
     note = (

@@ -35,6 +35,11 @@ class Banded:
         """Multiply-accumulates of each operator of `source`."""
         return {op.name: macs(op, self.source.tensor) for op in self.source.operators}
 
+    @property
+    def extra_macs(self) -> int:
+        """Multiply-accumulates that bands add; below 0 where they leave out rows that nothing reads."""
+        return sum(macs(op, self.graph.tensor) for op in self.graph.operators) - sum(self.source_macs.values())
+
     def with_whole_images(self, values: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
         """`values` of `graph`, and of `source` what can be put together of them; int8 [N, *shape] by tensor."""
         known = dict(values)
