@@ -19,17 +19,22 @@ static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, ui
 {
   const sb_window *const w = &layer->window;
   const int32_t rows = w->kernel_h, columns = w->kernel_w, pairs = sb_row_pairs(w);
-  const int8_t *const weights = layer->weights + channel * rows * columns;
-  for (int32_t x = 0; x < columns; x++) {
-    int32_t above = 0;
-    for (int32_t y = 0; y < 2 * pairs; y += 2) {
-      const int32_t first = y < rows ? weights[y * columns + x] : 0;
-      const int32_t second = y + 1 < rows ? weights[(y + 1) * columns + x] : 0;
-      *to++ = sb_pair(first, second);
-      if (sb_two_rows(w)) {
-        *to++ = sb_pair(above, first);
+  const int two_rows = sb_two_rows(w);
+  const int8_t *top = layer->weights + channel * rows * columns;
+  for (const int8_t *const end = top + columns; top < end; top++) {
+    const int8_t *weight = top;
+    uint32_t above = 0;
+    int32_t left = rows;
+    for (int32_t pair = pairs; pair > 0; pair--) {
+      const uint32_t first = left > 0 ? (uint32_t)*weight : 0;
+      const uint32_t second = left > 1 ? (uint32_t)weight[columns] : 0;
+      *to++ = sb_low_halves(first, second);
+      if (two_rows) {
+        *to++ = sb_low_halves(above, first);
         above = second;
       }
+      left -= 2;
+      weight += 2 * columns;
     }
   }
 }

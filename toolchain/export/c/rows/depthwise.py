@@ -62,10 +62,11 @@ def _lines(graph: Graph, op: DepthwiseConv2D) -> Lines | None:
 
 
 def _turned(graph: Graph, op: DepthwiseConv2D) -> bool:
-    """Whether H and W change places: where there are more rows than columns, and the columns are those of the input, so
-    that it can still be in place."""
+    """Whether H and W change places: where there are more rows than columns, and the columns are those of the input,
+    so that it can still be in place; and where only rows are next to each other, so that row pairs serve twice."""
     _, rows, columns, _ = graph.tensor(op.output).shape
-    return rows > columns == graph.tensor(op.input).shape[2]
+    longer = rows > columns == graph.tensor(op.input).shape[2]
+    return longer or (op.stride == Pair(1, 2) and op.dilation == Pair())
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,12 @@ def _scratch_any(graph: Graph, op: DepthwiseConv2D) -> int:
 
 
 def _overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
-    """Its input, if each channel gives one, there are no more rows and no more columns, either stride 1 and more than
-    one column or stride 2 along H, there no dilation, and less border above than rows of the kernel: the proof stands
-    in sb_depthwise_dsp.h."""
+    """Its input, if each channel gives one, there are no more rows (turned: as many) and no more columns, either stride
+    1 and more than one column or stride 2 along H, there no dilation, and less border above than rows of the kernel:
+    the proof stands in sb_depthwise_dsp.h."""
     rows, columns = _axes(graph, op)
-    smaller = rows.output <= rows.input and columns.output <= columns.input and op.multiplier == 1
+    fewer_rows = rows.output == rows.input or (rows.output < rows.input and not _turned(graph, op))
+    smaller = fewer_rows and columns.output <= columns.input and op.multiplier == 1
     once = _two_rows(rows, columns) or (rows.stride == 2 and rows.dilation == 1)
     return (op.input,) if smaller and once and rows.pad < rows.kernel else ()
 
