@@ -21,55 +21,116 @@ static inline run run_at(const sb_conv_layer *layer, int32_t x, int32_t taps)
   return (run){first * depth, (end - first) * depth, (taps - end) * depth};
 }
 
-static inline int8_t *fill(int8_t *to, int8_t value, int32_t count)
+SB_INLINE int8_t *fill(int8_t *to, int8x16_t border, int32_t count)
 {
-  for (int32_t left = count; left > 0; left -= 16) {
-    vstrbq_s8(to + (count - left), vdupq_n_s8(value));
+  for (int32_t i = 0; i < count; i += 16) {
+    vstrbq_s8(to + i, border);
   }
   return to + count;
 }
 
-/* All of a run, or what the image has of it between its border. Gives the place behind it. */
-SB_INLINE int8_t *copy_run(const run *r, const int8_t *from, int8_t border, int8_t *to)
+/* The same run of `rows` rows of the image, `step` bytes apart; gives the place behind them. */
+SB_INLINE int8_t *copy_rows(run r, const int8_t *from, int32_t step, int32_t rows, int8x16_t border, int8_t *to)
 {
-  to = fill(to, border, r->before);
-  sb_copy_vectors(to, from + r->before, r->inside);
-  return fill(to + r->inside, border, r->after);
+  const int32_t bytes = r.before + r.inside + r.after, vectors = r.inside >> 4, rest = r.inside & 15;
+  from += r.before;
+  if (bytes == 16 * vectors) { /* whole vectors without a border */
+    for (; rows > 0; rows--) {
+      const int8_t *x = from;
+      for (int32_t i = vectors; i > 0; i--) {
+        int8x16_t v;
+        x = sb_take_bytes(x, &v);
+        to = sb_put_bytes(to, v);
+      }
+      from += step;
+    }
+    return to;
+  }
+  if (bytes <= 16) {
+    for (; rows > 0; rows--) {
+      const int8x16_t inside = sb_load_first(from, r.inside);
+      vstrbq_s8(to, border);
+      vstrbq_s8(to + r.before, inside);
+      vstrbq_s8(to + r.before + r.inside, border);
+      from += step;
+      to += bytes;
+    }
+    return to;
+  }
+  for (; rows > 0; rows--) {
+    const int8_t *x = from;
+    to = fill(to, border, r.before);
+    for (int32_t i = vectors; i > 0; i--) {
+      int8x16_t v;
+      x = sb_take_bytes(x, &v);
+      to = sb_put_bytes(to, v);
+    }
+    if (rest > 0) {
+      vstrbq_s8(to, sb_load_first(x, rest));
+    }
+    to = fill(to + rest, border, r.after);
+    from += step;
+  }
+  return to;
 }
 
-static void copy_patch(const sb_conv_layer *layer, const int8_t *input, int32_t top, int32_t left, int8_t *patch)
+/* Where a row of output pixels lies: window rows first .. end are in the image, the others in the border. */
+typedef struct {
+  int32_t first, end;
+  const int8_t *input; /* of column 0 in the first of them */
+} band;
+
+/* Rows of the kernel, `dilation` apart, before the one that meets row `distance` or lies behind it. */
+static inline int32_t rows_before(int32_t distance, int32_t dilation, int32_t rows)
+{
+  return distance <= 0 ? 0 : sb_clamp((distance + dilation - 1) / dilation, 0, rows);
+}
+
+static band band_of(const sb_conv_layer *layer, const int8_t *input, int32_t y)
 {
   const sb_window *const w = &layer->window;
-  const int32_t depth = layer->input_channels;
-  const int32_t taps = w->dilation_w == 1 ? w->kernel_w : 1;
-  const int8_t border = layer->input_zero_point;
-  const run first = run_at(layer, left, taps);
-  for (int32_t ky = 0; ky < w->kernel_h; ky++) {
-    const int32_t y = top + ky * w->dilation_h;
-    const int8_t *from = input + (y * w->input_w + left) * depth;
-    if (y < 0 || y >= w->input_h) {
-      patch = fill(patch, border, w->kernel_w * depth);
-      continue;
-    }
-    patch = copy_run(&first, from, border, patch);
-    for (int32_t kx = taps; kx < w->kernel_w; kx++) {
-      const run r = run_at(layer, left + kx * w->dilation_w, 1);
-      from += w->dilation_w * depth;
-      patch = copy_run(&r, from, border, patch);
+  const int32_t top = y * w->stride_h - w->pad_top;
+  const int32_t first = rows_before(-top, w->dilation_h, w->kernel_h);
+  const int32_t end = rows_before(w->input_h - top, w->dilation_h, w->kernel_h);
+  return (band){first, end > first ? end : first,
+                input + (top + first * w->dilation_h) * w->input_w * layer->input_channels};
+}
+
+/* The window that begins in column `left`. */
+static void copy_patch(const sb_conv_layer *layer, const band *b, int32_t left, int8_t *patch)
+{
+  const sb_window *const w = &layer->window;
+  const int32_t depth = layer->input_channels, bytes = w->kernel_w * depth;
+  const int32_t step = w->dilation_h * w->input_w * depth;
+  const int8x16_t border = vdupq_n_s8(layer->input_zero_point);
+  const int8_t *from = b->input + left * depth;
+  patch = fill(patch, border, b->first * bytes);
+  if (w->dilation_w == 1) {
+    patch = copy_rows(run_at(layer, left, w->kernel_w), from, step, b->end - b->first, border, patch);
+  } else {
+    for (int32_t ky = b->first; ky < b->end; ky++) {
+      for (int32_t kx = 0; kx < w->kernel_w; kx++) {
+        const int32_t tap = kx * w->dilation_w;
+        patch = copy_rows(run_at(layer, left + tap, 1), from + tap * depth, step, 1, border, patch);
+      }
+      from += step;
     }
   }
+  fill(patch, border, (w->kernel_h - b->end) * bytes);
 }
 
 sb_pixel sb_copy_patches_s8_mve(const sb_conv_layer *layer, const int8_t *input, sb_pixel pixel, int32_t count,
                                 int8_t *patches, int32_t pitch)
 {
   const sb_window *const w = &layer->window;
+  band b = band_of(layer, input, pixel.y);
   for (; count > 0; count--) {
-    copy_patch(layer, input, pixel.y * w->stride_h - w->pad_top, pixel.x * w->stride_w - w->pad_left, patches);
+    copy_patch(layer, &b, pixel.x * w->stride_w - w->pad_left, patches);
     patches += pitch;
     pixel.x++;
     if (pixel.x == w->output_w) {
       pixel = (sb_pixel){pixel.y + 1, 0};
+      b = band_of(layer, input, pixel.y);
     }
   }
   return pixel;

@@ -230,6 +230,14 @@ void sb_conv2d_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int
 void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 /* A kernel of at most 3x3, stride 1, no dilation. */
 void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_depthwise_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_fully_connected_s8_mve(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+/* A window of at most 2800 elements. */
+void sb_average_pool2d_s8_mve(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+void sb_max_pool2d_s8_mve(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
+void sb_add_linear_s8_mve(const sb_add_linear_layer *layer, const int8_t *input, const int8_t *other, int8_t *output);
+void sb_requantise_s8_mve(const sb_requantise_layer *layer, const int8_t *input, int8_t *output);
+void sb_mean_s8_mve(const sb_mean_layer *layer, const int8_t *input, int8_t *output);
 
 #ifdef __cplusplus
 }

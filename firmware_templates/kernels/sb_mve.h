@@ -31,12 +31,50 @@ SB_INLINE const int8_t *sb_take_bytes(const int8_t *from, int8x16_t *bytes)
   return from;
 }
 
+/* Stores 16 bytes; gives the address behind them. */
+SB_INLINE int8_t *sb_put_bytes(int8_t *to, int8x16_t bytes)
+{
+  __asm__ volatile("vstrb.8 %q1, [%0], #16" : "+r"(to) : "w"(bytes) : "memory");
+  return to;
+}
+
 /* Four lanes from four registers. GCC 12 would write them to the stack and load them from there. */
 SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
 {
   int32x4_t v;
   __asm__("vmov %e0, %1, %2\n\tvmov %f0, %3, %4" : "=&w"(v) : "r"(a), "r"(b), "r"(c), "r"(d));
   return v;
+}
+
+/*
+ * `vectors` > 0 times 16 bytes of two rows with those of three patches: 96 products each time on to six sums, sums[i]
+ * of row a, sums[3 + i] of row b. A loop, since GCC 12 keeps too few even registers, which alone VMLADAV adds to, and
+ * would move sums to and from the stack within it.
+ */
+SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
+                               int32_t *sums)
+{
+  register int32_t left __asm__("lr") = vectors;
+  int8x16_t p, q, v;
+  __asm__ volatile("dls lr, lr\n"
+                   "1:\n\t"
+                   "vldrb.8 %q11, [%6], #16\n\t"
+                   "vldrb.8 %q13, [%8], #16\n\t"
+                   "vmladava.s8 %0, %q11, %q13\n\t"
+                   "vldrb.8 %q12, [%7], #16\n\t"
+                   "vmladava.s8 %3, %q12, %q13\n\t"
+                   "vldrb.8 %q13, [%9], #16\n\t"
+                   "vmladava.s8 %1, %q11, %q13\n\t"
+                   "vmladava.s8 %4, %q12, %q13\n\t"
+                   "vldrb.8 %q13, [%10], #16\n\t"
+                   "vmladava.s8 %2, %q11, %q13\n\t"
+                   "vmladava.s8 %5, %q12, %q13\n\t"
+                   "le lr, 1b"
+                   : "+Te"(sums[0]), "+Te"(sums[1]), "+Te"(sums[2]), "+Te"(sums[3]), "+Te"(sums[4]), "+Te"(sums[5]),
+                     "+r"(*a), "+r"(*b), "+r"(patches[0]), "+r"(patches[1]), "+r"(patches[2]), "=&w"(p), "=&w"(q),
+                     "=&w"(v), "+r"(left)
+                   :
+                   : "memory");
 }
 
 /* The first `count` bytes, zeros behind them, which are not read. GCC 12 would move the predicate to and fro. */
@@ -49,6 +87,16 @@ SB_INLINE int8x16_t sb_load_first(const int8_t *from, int32_t count)
                    : "r"(from), "r"(count)
                    : "memory");
   return bytes;
+}
+
+/* Stores the first `count` bytes. */
+SB_INLINE void sb_store_first(int8_t *to, int8x16_t bytes, int32_t count)
+{
+  mve_pred16_t first;
+  __asm__ volatile("vctp.8 %3\n\tvpst\n\tvstrbt.8 %q2, [%1]"
+                   : "=Up"(first)
+                   : "r"(to), "w"(bytes), "r"(count)
+                   : "memory");
 }
 
 /* 16 bytes, each from its own place; a lane whose place is SB_NOWHERE is 0. GCC 12 stumbles over the predicate. */
@@ -181,6 +229,33 @@ SB_INLINE const int8_t *sb_take_bytes(const int8_t *from, int8x16_t *bytes)
   return from + 16;
 }
 
+SB_INLINE int8_t *sb_put_bytes(int8_t *to, int8x16_t bytes)
+{
+  vstrbq_s8(to, bytes);
+  return to + 16;
+}
+
+SB_INLINE void sb_store_first(int8_t *to, int8x16_t bytes, int32_t count)
+{
+  memcpy(to, bytes.lane, (size_t)(count < 16 ? count : 16));
+}
+
+SB_INLINE int8x16_t vmaxq_s8(int8x16_t a, int8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+  }
+  return a;
+}
+
+SB_INLINE int8x16_t vminq_s8(int8x16_t a, int8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+  }
+  return a;
+}
+
 /* sum + a[0] * b[0] + ... + a[15] * b[15] */
 SB_INLINE int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
 {
@@ -193,6 +268,21 @@ SB_INLINE int32_t vmladavaq_s8(int32_t sum, int8x16_t a, int8x16_t b)
 SB_INLINE int32_t vmladavq_s8(int8x16_t a, int8x16_t b)
 {
   return vmladavaq_s8(0, a, b);
+}
+
+SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
+                               int32_t *sums)
+{
+  for (; vectors > 0; vectors--) {
+    int8x16_t p, q, v;
+    *a = sb_take_bytes(*a, &p);
+    *b = sb_take_bytes(*b, &q);
+    for (int i = 0; i < 3; i++) {
+      patches[i] = sb_take_bytes(patches[i], &v);
+      sums[i] = vmladavaq_s8(sums[i], p, v);
+      sums[3 + i] = vmladavaq_s8(sums[3 + i], q, v);
+    }
+  }
 }
 
 SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
@@ -258,6 +348,135 @@ SB_INLINE int32x4_t vqrdmlahq_n_s32(int32x4_t sum, int32x4_t v, int32_t x)
   return sum;
 }
 
+/* A bit for each byte; here of whole words. */
+typedef uint16_t mve_pred16_t;
+
+/* The first `count` words. */
+SB_INLINE mve_pred16_t vctp32q(uint32_t count)
+{
+  return (mve_pred16_t)(count < 4 ? (1u << (4 * count)) - 1u : 0xffffu);
+}
+
+/* Four bytes as words; those that the predicate leaves out are 0 and not read. */
+SB_INLINE int32x4_t vldrbq_z_s32(const int8_t *from, mve_pred16_t p)
+{
+  int32x4_t v;
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = p >> (4 * i) & 1 ? from[i] : 0;
+  }
+  return v;
+}
+
+SB_INLINE int32x4_t vldrbq_s32(const int8_t *from)
+{
+  return vldrbq_z_s32(from, 0xffff);
+}
+
+/* The low byte of each word; those that the predicate leaves out are not written. */
+SB_INLINE void vstrbq_p_s32(int8_t *to, int32x4_t v, mve_pred16_t p)
+{
+  for (int i = 0; i < 4; i++) {
+    if (p >> (4 * i) & 1) {
+      to[i] = (int8_t)(uint8_t)v.lane[i];
+    }
+  }
+}
+
+SB_INLINE void vstrbq_s32(int8_t *to, int32x4_t v)
+{
+  vstrbq_p_s32(to, v, 0xffff);
+}
+
+SB_INLINE int32x4_t vdupq_n_s32(int32_t x)
+{
+  return (int32x4_t){{x, x, x, x}};
+}
+
+SB_INLINE int32x4_t vaddq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] = sb_wrapping_add(a.lane[i], b.lane[i]);
+  }
+  return a;
+}
+
+SB_INLINE int32x4_t vandq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] &= b.lane[i];
+  }
+  return a;
+}
+
+/* sum + v * x */
+SB_INLINE int32x4_t vmlaq_n_s32(int32x4_t sum, int32x4_t v, int32_t x)
+{
+  for (int i = 0; i < 4; i++) {
+    sum.lane[i] = (int32_t)((uint32_t)sum.lane[i] + (uint32_t)v.lane[i] * (uint32_t)x);
+  }
+  return sum;
+}
+
+/* v * 2^bits, bits 0 .. 31; wraps. */
+SB_INLINE int32x4_t vshlq_r_s32(int32x4_t v, int32_t bits)
+{
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = sb_wrapping_shift_left(v.lane[i], bits);
+  }
+  return v;
+}
+
+/* v * 2^bits for bits -31 .. 0, rounded to nearest, ties upwards; no overflow on the way. */
+SB_INLINE int32x4_t vrshlq_n_s32(int32x4_t v, int32_t bits)
+{
+  const int64_t half = bits < 0 ? (int64_t)1 << (-1 - bits) : 0;
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = (int32_t)((v.lane[i] + half) >> -bits);
+  }
+  return v;
+}
+
+/* 2 * v * x / 2^32, rounded downwards. */
+SB_INLINE int32x4_t vqdmulhq_n_s32(int32x4_t v, int32_t x)
+{
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = sb_saturated((int64_t)v.lane[i] * x >> 31);
+  }
+  return v;
+}
+
+SB_INLINE int32x4_t veorq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] ^= b.lane[i];
+  }
+  return a;
+}
+
+/* Lane by lane what vqrdmulhq_n_s32 and vqshlq_r_s32 do. */
+SB_INLINE int32x4_t vqrdmulhq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] = sb_saturated(((int64_t)a.lane[i] * b.lane[i] + (1 << 30)) >> 31);
+  }
+  return a;
+}
+
+SB_INLINE int32x4_t vqshlq_s32(int32x4_t v, int32x4_t bits)
+{
+  for (int i = 0; i < 4; i++) {
+    const int64_t left = bits.lane[i] < 0 ? 0 : bits.lane[i];
+    v.lane[i] = bits.lane[i] < 0 ? v.lane[i] >> -bits.lane[i] : sb_saturated((int64_t)v.lane[i] * ((int64_t)1 << left));
+  }
+  return v;
+}
+
+/* v * x / 2^31, rounded to nearest, ties upwards. */
+SB_INLINE int32x4_t vqrdmulhq_n_s32(int32x4_t v, int32_t x)
+{
+  return vqrdmlahq_n_s32(vdupq_n_s32(0), v, x);
+}
+
 /* The low byte of each lane, each to its own place. */
 SB_INLINE void vstrbq_scatter_offset_s32(int8_t *to, uint32x4_t offsets, int32x4_t v)
 {
@@ -280,8 +499,7 @@ static inline void sb_copy_vectors(int8_t *to, const int8_t *from, int32_t count
   for (; count >= 16; count -= 16) {
     int8x16_t bytes;
     from = sb_take_bytes(from, &bytes);
-    vstrbq_s8(to, bytes);
-    to += 16;
+    to = sb_put_bytes(to, bytes);
   }
   if (count > 0) {
     vstrbq_s8(to, sb_load_first(from, count));
@@ -318,6 +536,59 @@ SB_INLINE int32x4_t sb_requantised(int32x4_t sums, const sb_scaling *s)
   const int32x4_t sum = vaddq_n_s32(sums, s->bias);
   const int32x4_t x = vqrdmlahq_n_s32(vaddq_n_s32(vshrq_n_s32(sum, 31), s->addend), sum, s->multiplier);
   return vshrq_n_s32(vqshlq_r_s32(x, s->left), 24);
+}
+
+/* The same for four channels, a lane each. */
+SB_INLINE int32x4_t sb_requantised_channels(int32x4_t sums, const sb_scaling *s)
+{
+  const int32x4_t sum = vaddq_s32(sums, sb_four(s[0].bias, s[1].bias, s[2].bias, s[3].bias));
+  const int32x4_t multiplier = sb_four(s[0].multiplier, s[1].multiplier, s[2].multiplier, s[3].multiplier);
+  const int32x4_t addend = sb_four(s[0].addend, s[1].addend, s[2].addend, s[3].addend);
+  const int32x4_t x = vaddq_s32(vqrdmulhq_s32(sum, multiplier), vaddq_s32(vshrq_n_s32(sum, 31), addend));
+  return vshrq_n_s32(vqshlq_s32(x, sb_four(s[0].left, s[1].left, s[2].left, s[3].left)), 24);
+}
+
+/* Four words within int8. */
+SB_INLINE int32x4_t sb_saturated_bytes(int32x4_t v)
+{
+  return vshrq_n_s32(vqshlq_r_s32(v, 24), 24);
+}
+
+/* A factor of a whole tensor. */
+typedef struct {
+  int32_t left, multiplier, right; /* left >= 0, right <= 0 */
+} sb_vector_factor;
+
+static inline sb_vector_factor sb_vector_factor_of(const sb_factor *f)
+{
+  return (sb_vector_factor){f->shift > 0 ? f->shift : 0, f->multiplier, f->shift > 0 ? 0 : f->shift};
+}
+
+/* sb_scale for any shift. VRSHL rounds ties upwards; where it shifts at all, 1 less than a negative number makes
+   that away from zero. */
+SB_INLINE int32x4_t sb_scaled(int32x4_t v, const sb_vector_factor *f)
+{
+  const int32x4_t x = vqrdmulhq_n_s32(vshlq_r_s32(v, f->left), f->multiplier);
+  const int32x4_t below = vshrq_n_s32(vandq_s32(x, vdupq_n_s32(f->right)), 31);
+  return vrshlq_n_s32(vaddq_s32(x, below), f->right);
+}
+
+/* Adds `pixels` pixels, `step` bytes apart, of four channels, or of the first `channels`. */
+SB_INLINE int32x4_t sb_add_pixels(int32x4_t sums, const int8_t *pixel, int32_t pixels, int32_t step, int32_t channels)
+{
+  if (channels >= 4) {
+    for (; pixels > 0; pixels--) {
+      sums = vaddq_s32(sums, vldrbq_s32(pixel));
+      pixel += step;
+    }
+  } else {
+    const mve_pred16_t some = vctp32q((uint32_t)channels);
+    for (; pixels > 0; pixels--) {
+      sums = vaddq_s32(sums, vldrbq_z_s32(pixel, some));
+      pixel += step;
+    }
+  }
+  return sums;
 }
 
 #endif /* SB_MVE_H */

@@ -5,6 +5,8 @@ Reshape never moves a byte of the arena. TakeRows and JoinRows are copies; where
 bytes, generate.py leaves the copy out.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ from toolchain.graph.ops import Add, JoinRows, Requantise, Reshape, Softmax, Tak
 from toolchain.graph.requantisation import Factor, add_factors, requantise_factor, softmax_factor
 
 
-def _any_input(graph: Graph, op: Add | Requantise | Softmax) -> tuple[str, ...]:
+def any_input(graph: Graph, op: Add | Requantise | Softmax) -> tuple[str, ...]:
     """Each input: the proof stands in the kernel's file."""
     return op.reads
 
@@ -57,39 +59,49 @@ def _linear_sum(graph: Graph, op: Add) -> LinearSum | None:
     return fit_sum(np.clip(outputs, activation.low, activation.high), activation.low, activation.high, slopes)
 
 
-def _refuses_add_linear(graph: Graph, op: Add, core: Core) -> str | None:
+def refuses_add_linear(graph: Graph, op: Add, core: Core) -> str | None:
     """The output is a linear function of the inputs for all 65,536 pairs (toolchain/export/c/linear.py), as it is for
     any but extreme scales; any core."""
     return None if _linear_sum(graph, op) else "the output is no linear function of the inputs"
 
 
-def _add_linear_code(graph: Graph, op: Add) -> LayerCode:
-    linear = _linear_sum(graph, op)
-    assert linear is not None  # else it is refused
-    members = (
-        ("slope", "int32_t", linear.slope),
-        ("other_slope", "int32_t", linear.other_slope),
-        ("start", "int32_t", linear.start),
-        ("shift", "int32_t", linear.shift),
-        ("size", "int32_t", graph.tensor(op.output).n_elements),
-        ("low", "int8_t", op.activation.low),
-        ("high", "int8_t", op.activation.high),
-    )
-    arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.other), Activation(op.output))
-    return LayerCode((Call("sb_add_linear_s8", arguments),), parameters=Struct("sb_add_linear_layer", members))
+def add_linear_code(function: str) -> Callable[[Graph, Add], LayerCode]:
+    """One call of `function`."""
+
+    def code(graph: Graph, op: Add) -> LayerCode:
+        linear = _linear_sum(graph, op)
+        assert linear is not None  # else it is refused
+        members = (
+            ("slope", "int32_t", linear.slope),
+            ("other_slope", "int32_t", linear.other_slope),
+            ("start", "int32_t", linear.start),
+            ("shift", "int32_t", linear.shift),
+            ("size", "int32_t", graph.tensor(op.output).n_elements),
+            ("low", "int8_t", op.activation.low),
+            ("high", "int8_t", op.activation.high),
+        )
+        arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.other), Activation(op.output))
+        return LayerCode((Call(function, arguments),), parameters=Struct("sb_add_linear_layer", members))
+
+    return code
 
 
-def _requantise_code(graph: Graph, op: Requantise) -> LayerCode:
-    members = (
-        ("factor", "", factor_struct(requantise_factor(graph, op))),
-        ("size", "int32_t", graph.tensor(op.output).n_elements),
-        ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
-        ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
-        ("low", "int8_t", op.activation.low),
-        ("high", "int8_t", op.activation.high),
-    )
-    call = Call("sb_requantise_s8", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
-    return LayerCode((call,), parameters=Struct("sb_requantise_layer", members))
+def requantise_code(function: str) -> Callable[[Graph, Requantise], LayerCode]:
+    """One call of `function`."""
+
+    def code(graph: Graph, op: Requantise) -> LayerCode:
+        members = (
+            ("factor", "", factor_struct(requantise_factor(graph, op))),
+            ("size", "int32_t", graph.tensor(op.output).n_elements),
+            ("input_zero_point", "int8_t", graph.tensor(op.input).quantisation.zero_point),
+            ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
+            ("low", "int8_t", op.activation.low),
+            ("high", "int8_t", op.activation.high),
+        )
+        call = Call(function, (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+        return LayerCode((call,), parameters=Struct("sb_requantise_layer", members))
+
+    return code
 
 
 def _softmax_code(graph: Graph, op: Softmax) -> LayerCode:
@@ -144,14 +156,21 @@ KERNELS = (
         "sb_add_linear_s8",
         Add,
         "twice",
-        refuses=_refuses_add_linear,
-        code=_add_linear_code,
-        overwrites=_any_input,
+        refuses=refuses_add_linear,
+        code=add_linear_code("sb_add_linear_s8"),
+        overwrites=any_input,
         helpers=("sb_clamp_s8.c",),
     ),
-    Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=_any_input),
-    Kernel("sb_requantise_s8", Requantise, "twice", refuses=takes_any, code=_requantise_code, overwrites=_any_input),
-    Kernel("sb_softmax_s8", Softmax, "twice", refuses=takes_any, code=_softmax_code, overwrites=_any_input),
+    Kernel("sb_add_s8", Add, "twice", refuses=takes_any, code=_add_code, overwrites=any_input),
+    Kernel(
+        "sb_requantise_s8",
+        Requantise,
+        "twice",
+        refuses=takes_any,
+        code=requantise_code("sb_requantise_s8"),
+        overwrites=any_input,
+    ),
+    Kernel("sb_softmax_s8", Softmax, "twice", refuses=takes_any, code=_softmax_code, overwrites=any_input),
     Kernel("", Reshape, "never", refuses=_refuses_view, code=_view_code),
     Kernel("memcpy", Reshape, "never", refuses=_refuses_copy, code=_copy_code),
     Kernel("memcpy", TakeRows, "never", refuses=takes_any, code=_take_rows_code),

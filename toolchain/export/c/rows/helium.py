@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels for cores with Helium (MVE). Weights stay int8 and, if not said otherwise, in the Graph's order."""
 
+import numpy as np
+
 from toolchain.core import Core
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import shift_table
@@ -16,19 +18,34 @@ from toolchain.export.c.rows.convolutions import (
     window_size,
     windowed_code,
 )
+from toolchain.export.c.rows.elements import add_linear_code, any_input, refuses_add_linear, requantise_code
+from toolchain.export.c.rows.fully_connected import fully_connected_code
+from toolchain.export.c.rows.images import mean_code, mean_overwrites, pool_code, pool_overwrites, refuses_mean
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Conv2D, DepthwiseConv2D, Pair
-from toolchain.graph.requantisation import Requantisation, conv_requantisation
+from toolchain.graph.ops import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Mean,
+    Operator,
+    Pair,
+    Requantise,
+)
+from toolchain.graph.requantisation import Requantisation, conv_requantisation, fully_connected_requantisation
 
 _VECTOR_BYTES = 16
 _TILE = 32  # patches: SB_TILE in C
 _SHORT = 64  # bytes of four vectors, which stay in registers
 _LANES = 4
-_PATCHES = 3  # of sb_conv2d_s8_mve
+_PATCHES, _TILE_BYTES = 3, 2048  # of sb_conv2d_s8_mve
 _LARGEST_SHIFT = 23  # of sb_requantised
 _WINDOW = 3  # of sb_depthwise_conv2d_3x3_s8_mve
 _PLACES = 8  # pixels that sb_copy_plane_s8_mve gathers at once
 _BYTE_MAX, _UINT16_MAX = 255, 65535
+_LARGEST_AVERAGE = 2800  # elements: sb_average_pool2d_s8_mve
 _SLACK = 16  # bytes behind patches: SB_PATCH_SLACK in C
 
 
@@ -82,13 +99,20 @@ def _short_scratch(graph: Graph, op: Conv2D) -> int:
 
 
 def _conv2d_scratch(graph: Graph, op: Conv2D) -> int:
-    """Three patches of whole vectors."""
-    return _PATCHES * _whole_vectors(window_size(graph, op)) + _SLACK
+    """Three to twelve patches of whole vectors; tile_of in C."""
+    three = _PATCHES * _whole_vectors(window_size(graph, op))
+    return three * min(max(_TILE_BYTES // three, 1), 4) + _SLACK
 
 
 def _conv2d_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
     """Its input, if it is 1x1 and the output has no more channels: the proof stands in the kernels' files."""
     return pointwise_overwrites(graph, op) if is_pointwise(op, graph.tensor(op.weights)) else ()
+
+
+def _refuses_plane(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
+    if (_PLACES - 1) * graph.tensor(op.input).shape[3] > _UINT16_MAX:
+        return "too many channels to gather eight pixels of one"
+    return _refuses_conv2d(graph, op, core)
 
 
 def _refuses_depthwise_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
@@ -99,9 +123,52 @@ def _refuses_depthwise_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str
     _, reach_w = reach(graph, op)
     if _WINDOW * (reach_w + 1) > _BYTE_MAX:
         return f"{reach_w} columns, too many to gather four rows from"
-    if (_PLACES - 1) * graph.tensor(op.input).shape[3] > _UINT16_MAX:
-        return "too many channels to gather eight pixels of one"
-    return _refuses_conv2d(graph, op, core)
+    return _refuses_plane(graph, op, core)
+
+
+def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
+    """Any 16 taps in a row, and the columns between them, within 256 bytes; Helium; each factor within 2^-23 .. 1/2."""
+    _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
+    _, reach_w = reach(graph, op)
+    rows, columns = np.divmod(np.arange(kernel_h * kernel_w), kernel_w)
+    places = rows * op.dilation.h * reach_w + columns * op.dilation.w
+    for first in range(0, len(places), _VECTOR_BYTES):
+        if int(places[first : first + _VECTOR_BYTES].max() - places[first]) > _BYTE_MAX:
+            return "too wide to gather 16 taps of a window"
+    return _refuses_plane(graph, op, core)
+
+
+def _depthwise_scratch(graph: Graph, op: DepthwiseConv2D) -> int:
+    """20 bytes for each 16 taps, and one plane of bytes."""
+    _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
+    return 20 * -(-kernel_h * kernel_w // _VECTOR_BYTES) + depthwise_scratch(graph, op)
+
+
+def _refuses_fully_connected(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """Helium; every channel's factor within 2^-23 .. 1/2; at most 131,071 products an output."""
+    return _refuses_mve(core, fully_connected_requantisation(graph, op)) or refuses_plain(graph, op, core)
+
+
+def _refuses_average(graph: Graph, op: AveragePool2D, core: Core) -> str | None:
+    """Helium; a window of at most 2800 elements."""
+    if op.window.h * op.window.w > _LARGEST_AVERAGE:
+        return f"a window of more than {_LARGEST_AVERAGE} elements"
+    return _refuses_without_weights(graph, op, core)
+
+
+def _refuses_without_weights(graph: Graph, op: Operator, core: Core) -> str | None:
+    """Helium."""
+    return None if core.mve else f"{core.name} has no Helium"
+
+
+def _refuses_add(graph: Graph, op: Add, core: Core) -> str | None:
+    """Helium; the output is a linear function of the inputs for all 65,536 pairs (toolchain/export/c/linear.py)."""
+    return _refuses_without_weights(graph, op, core) or refuses_add_linear(graph, op, core)
+
+
+def _refuses_mean(graph: Graph, op: Mean, core: Core) -> str | None:
+    """Helium; at most 2^22 pixels."""
+    return _refuses_without_weights(graph, op, core) or refuses_mean(graph, op, core)
 
 
 _CLAMP = "sb_clamp_s8.c"
@@ -147,5 +214,66 @@ KERNELS = (
         scratch_bytes=depthwise_scratch,
         overwrites=depthwise_overwrites,
         helpers=("sb_copy_plane_s8_mve.c", _CLAMP),
+    ),
+    Kernel(
+        "sb_depthwise_conv2d_s8_mve",
+        DepthwiseConv2D,
+        "twice",
+        refuses=_refuses_depthwise,
+        code=windowed_code("sb_depthwise_conv2d_s8_mve", as_they_are, "one window a channel"),
+        scratch_bytes=_depthwise_scratch,
+        overwrites=depthwise_overwrites,
+        helpers=("sb_copy_plane_s8_mve.c", _CLAMP),
+    ),
+    Kernel(
+        "sb_fully_connected_s8_mve",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_fully_connected,
+        code=fully_connected_code("sb_fully_connected_s8_mve", np.ravel, "they are"),
+        helpers=(_CLAMP,),
+    ),
+    Kernel(
+        "sb_average_pool2d_s8_mve",
+        AveragePool2D,
+        "once, in the division",
+        refuses=_refuses_average,
+        code=pool_code("sb_average_pool2d_s8_mve"),
+        overwrites=pool_overwrites,
+        helpers=(_CLAMP,),
+    ),
+    Kernel(
+        "sb_max_pool2d_s8_mve",
+        MaxPool2D,
+        "never",
+        refuses=_refuses_without_weights,
+        code=pool_code("sb_max_pool2d_s8_mve"),
+        overwrites=pool_overwrites,
+    ),
+    Kernel(
+        "sb_add_linear_s8_mve",
+        Add,
+        "twice",
+        refuses=_refuses_add,
+        code=add_linear_code("sb_add_linear_s8_mve"),
+        overwrites=any_input,
+        helpers=(_CLAMP,),
+    ),
+    Kernel(
+        "sb_requantise_s8_mve",
+        Requantise,
+        "twice",
+        refuses=_refuses_without_weights,
+        code=requantise_code("sb_requantise_s8_mve"),
+        overwrites=any_input,
+        helpers=(_CLAMP,),
+    ),
+    Kernel(
+        "sb_mean_s8_mve",
+        Mean,
+        "twice",
+        refuses=_refuses_mean,
+        code=mean_code("sb_mean_s8_mve"),
+        overwrites=mean_overwrites,
     ),
 )

@@ -22,12 +22,14 @@ def factor_struct(factor: Factor) -> Struct:
     return Struct("sb_factor", (("multiplier", "int32_t", factor.multiplier), ("shift", "int32_t", factor.shift)))
 
 
-def _pool_overwrites(graph: Graph, op: Pool) -> tuple[str, ...]:
+def pool_overwrites(graph: Graph, op: Pool) -> tuple[str, ...]:
     """Its input, if nothing is padded: the proof stands in the kernels' files."""
     return (op.input,) if op.padding == Padding() else ()
 
 
-def _pool_code(function: str) -> Callable[[Graph, Pool], LayerCode]:
+def pool_code(function: str) -> Callable[[Graph, Pool], LayerCode]:
+    """One call of `function`."""
+
     def code(graph: Graph, op: Pool) -> LayerCode:
         members = (
             ("window", "", window_struct(graph, op)),
@@ -53,7 +55,7 @@ def _refuses_words(graph: Graph, op: Pool | Mean, core: Core) -> str | None:
     return None if channels >= 4 else f"{channels} channels do not fill a word"
 
 
-def _refuses_mean(graph: Graph, op: Mean, core: Core) -> str | None:
+def refuses_mean(graph: Graph, op: Mean, core: Core) -> str | None:
     """At most 2^22 pixels; any core."""
     _, height, width, _ = graph.tensor(op.input).shape
     return None if height * width <= _LARGEST_MEAN else f"{height} x {width} pixels overflow its sum"
@@ -61,15 +63,15 @@ def _refuses_mean(graph: Graph, op: Mean, core: Core) -> str | None:
 
 def _refuses_mean_dsp(graph: Graph, op: Mean, core: Core) -> str | None:
     """At least four channels, at most 2^22 pixels; DSP instructions."""
-    return _refuses_words(graph, op, core) or _refuses_mean(graph, op, core)
+    return _refuses_words(graph, op, core) or refuses_mean(graph, op, core)
 
 
-def _mean_overwrites(graph: Graph, op: Mean) -> tuple[str, ...]:
+def mean_overwrites(graph: Graph, op: Mean) -> tuple[str, ...]:
     """Its input: the proof stands in the kernel's file."""
     return (op.input,)
 
 
-def _mean_code(function: str) -> Callable[[Graph, Mean], LayerCode]:
+def mean_code(function: str) -> Callable[[Graph, Mean], LayerCode]:
     def code(graph: Graph, op: Mean) -> LayerCode:
         _, height, width, channels = graph.tensor(op.input).shape
         members = (
@@ -120,8 +122,8 @@ KERNELS = (
         AveragePool2D,
         "once, in the division",
         refuses=_refuses_pool_dsp,
-        code=_pool_code("sb_average_pool2d_s8_dsp"),
-        overwrites=_pool_overwrites,
+        code=pool_code("sb_average_pool2d_s8_dsp"),
+        overwrites=pool_overwrites,
         helpers=("sb_sum_four_s8_dsp.c",),
     ),
     Kernel(
@@ -129,16 +131,16 @@ KERNELS = (
         MaxPool2D,
         "never",
         refuses=_refuses_pool_dsp,
-        code=_pool_code("sb_max_pool2d_s8_dsp"),
-        overwrites=_pool_overwrites,
+        code=pool_code("sb_max_pool2d_s8_dsp"),
+        overwrites=pool_overwrites,
     ),
     Kernel(
         "sb_mean_s8_dsp",
         Mean,
         "twice",
         refuses=_refuses_mean_dsp,
-        code=_mean_code("sb_mean_s8_dsp"),
-        overwrites=_mean_overwrites,
+        code=mean_code("sb_mean_s8_dsp"),
+        overwrites=mean_overwrites,
         helpers=("sb_sum_four_s8_dsp.c",),
     ),
     Kernel(
@@ -146,20 +148,18 @@ KERNELS = (
         AveragePool2D,
         "once, in the division",
         refuses=takes_any,
-        code=_pool_code("sb_average_pool2d_s8"),
-        overwrites=_pool_overwrites,
+        code=pool_code("sb_average_pool2d_s8"),
+        overwrites=pool_overwrites,
     ),
     Kernel(
         "sb_max_pool2d_s8",
         MaxPool2D,
         "never",
         refuses=takes_any,
-        code=_pool_code("sb_max_pool2d_s8"),
-        overwrites=_pool_overwrites,
+        code=pool_code("sb_max_pool2d_s8"),
+        overwrites=pool_overwrites,
     ),
-    Kernel(
-        "sb_mean_s8", Mean, "twice", refuses=_refuses_mean, code=_mean_code("sb_mean_s8"), overwrites=_mean_overwrites
-    ),
+    Kernel("sb_mean_s8", Mean, "twice", refuses=refuses_mean, code=mean_code("sb_mean_s8"), overwrites=mean_overwrites),
     Kernel("sb_pad_s8", Pad, "never", refuses=takes_any, code=_pad_code),
     Kernel("sb_concatenation_s8", Concatenation, "never", refuses=takes_any, code=_concatenation_code),
 )
