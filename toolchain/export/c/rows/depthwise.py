@@ -61,14 +61,6 @@ def _lines(graph: Graph, op: DepthwiseConv2D) -> Lines | None:
     return fit_lines(weight_rows(graph, op), bias, requantisation, zero_point, *op.activation)
 
 
-def _turned(graph: Graph, op: DepthwiseConv2D) -> bool:
-    """Whether H and W change places: where there are more rows than columns, and the columns are those of the input,
-    so that it can still be in place; and where only rows are next to each other, so that row pairs serve twice."""
-    _, rows, columns, _ = graph.tensor(op.output).shape
-    longer = rows > columns == graph.tensor(op.input).shape[2]
-    return longer or (op.stride == Pair(1, 2) and op.dilation == Pair())
-
-
 @dataclass(frozen=True)
 class _Along:
     """What the kernels do along the axis that they call H, or W: sb_window in C."""
@@ -86,17 +78,26 @@ class _Along:
         return (self.output - 1) * self.stride + (self.kernel - 1) * self.dilation + 1
 
 
-def _axes(graph: Graph, op: DepthwiseConv2D) -> tuple[_Along, _Along]:
-    """What the kernels call H and W."""
-    sizes = [graph.tensor(name).shape[1:3] for name in (op.input, op.output, op.weights)]
-    pads = (op.padding.top, op.padding.left)
-    along_h, along_w = (_Along(*column) for column in zip(*sizes, op.stride, op.dilation, pads, strict=True))
-    return (along_w, along_h) if _turned(graph, op) else (along_h, along_w)
-
-
 def _two_rows(rows: _Along, columns: _Along) -> bool:
     """sb_two_rows in C."""
     return rows.stride == rows.dilation == columns.stride == 1 < columns.output
+
+
+def _shared(rows: _Along, columns: _Along) -> bool:
+    """Whether row pairs serve several rows of outputs: `shared` in C."""
+    return _two_rows(rows, columns) or (rows.stride == 2 and rows.dilation == 1)
+
+
+def _axes(graph: Graph, op: DepthwiseConv2D) -> tuple[_Along, _Along, bool]:
+    """What the kernels call H and W, and whether they have changed places: where row pairs are shared only then; else
+    where there are more rows than columns, and these are the input's, so that it can still be in place."""
+    sizes = [graph.tensor(name).shape[1:3] for name in (op.input, op.output, op.weights)]
+    pads = (op.padding.top, op.padding.left)
+    along_h, along_w = (_Along(*column) for column in zip(*sizes, op.stride, op.dilation, pads, strict=True))
+    turned = along_h.output > along_w.output == along_w.input
+    if _shared(along_h, along_w) != _shared(along_w, along_h):
+        turned = _shared(along_w, along_h)
+    return (along_w, along_h, True) if turned else (along_h, along_w, False)
 
 
 def _row_pairs(rows: _Along, columns: _Along) -> int:
@@ -106,7 +107,7 @@ def _row_pairs(rows: _Along, columns: _Along) -> int:
 
 def _scratch(graph: Graph, op: DepthwiseConv2D, weight_words: int) -> int:
     """`lanes` in sb_depthwise_dsp, each with that many words of weights and its row pairs."""
-    rows, columns = _axes(graph, op)
+    rows, columns, _ = _axes(graph, op)
     passes = (rows.output + 1) // 2 if _two_rows(rows, columns) else rows.output
     lanes = 4 if op.multiplier == 1 and graph.tensor(op.output).shape[3] >= 4 else 1
     return 4 * lanes * (weight_words + _row_pairs(rows, columns) * columns.reach + passes - 1)
@@ -119,7 +120,7 @@ def _scratch_3x3(graph: Graph, op: DepthwiseConv2D) -> int:
 
 def _scratch_any(graph: Graph, op: DepthwiseConv2D) -> int:
     """Of four channels the weights as pairs, twice for two rows of outputs, and the rows that these reach, as int16."""
-    rows, columns = _axes(graph, op)
+    rows, columns, _ = _axes(graph, op)
     times = 2 if _two_rows(rows, columns) else 1
     return _scratch(graph, op, times * _row_pairs(rows, columns) * columns.kernel)
 
@@ -128,24 +129,22 @@ def _overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
     """Its input, if each channel gives one, there are no more rows (turned: as many) and no more columns, either stride
     1 and more than one column or stride 2 along H, there no dilation, and less border above than rows of the kernel:
     the proof stands in sb_depthwise_dsp.h."""
-    rows, columns = _axes(graph, op)
-    fewer_rows = rows.output == rows.input or (rows.output < rows.input and not _turned(graph, op))
+    rows, columns, turned = _axes(graph, op)
+    fewer_rows = rows.output == rows.input or (rows.output < rows.input and not turned)
     smaller = fewer_rows and columns.output <= columns.input and op.multiplier == 1
-    once = _two_rows(rows, columns) or (rows.stride == 2 and rows.dilation == 1)
-    return (op.input,) if smaller and once and rows.pad < rows.kernel else ()
+    return (op.input,) if smaller and _shared(rows, columns) and rows.pad < rows.kernel else ()
 
 
 def _layer_code(graph: Graph, op: DepthwiseConv2D, function: str, tables: tuple[Array, Array]) -> LayerCode:
     """One call of `function`. tables: of the channels."""
     weights = graph.tensor(op.weights)
-    turned = _turned(graph, op)
+    rows, columns, turned = _axes(graph, op)
     shape = weights.shape[1:3]
     values = weight_rows(graph, op).reshape(-1, *shape)  # [C, H, W]
     order = "one window a channel, turned" if turned else "one window a channel"
     comment = f"{list(weights.shape)} as {order}; {scales_text(weights)}"
     ordered = (values.transpose(0, 2, 1) if turned else values).ravel()
     arrays = (Array("weights", "int8_t", ordered, comment), *tables)
-    rows, columns = _axes(graph, op)
     pairs = [
         (f"{size}_{axis}", "uint16_t", getattr(along, size))
         for size in ("input", "output", "kernel", "stride", "dilation")
