@@ -6,7 +6,16 @@ from xml.etree import ElementTree
 from tests.graphs import GraphBuilder
 from toolchain.core import known_core
 from toolchain.export.c import c_sources
-from toolchain.report.arena_map import ArenaMap, Block, arena_map, arena_svg, arena_table, arena_text
+from toolchain.report.arena_map import (
+    MOST_STEPS,
+    ArenaMap,
+    Block,
+    arena_map,
+    arena_svg,
+    arena_table,
+    arena_text,
+    shown_steps,
+)
 from toolchain.report.table import to_text
 
 ARENA = ArenaMap(
@@ -77,3 +86,15 @@ def test_an_empty_arena_and_a_long_network_are_drawn() -> None:
     long = ArenaMap(7, names, tuple(Block(f"t{i}&", f"t{i}&", i % 7, 1, i, i) for i in range(120)))
     assert len(arena_text(long).splitlines()) == 1 + 7
     ElementTree.fromstring(arena_svg(long))
+
+
+def test_of_hundreds_of_steps_the_fullest_are_shown_and_the_largest_blocks() -> None:
+    blocks = tuple(Block(f"b{i}", f"t{i}", 0, 200 - i % 100, i, i) for i in range(500))
+    arena = ArenaMap(200, tuple(f"step{i}" for i in range(500)), blocks)
+    shown = shown_steps(arena)
+    assert len(shown) == MOST_STEPS and set(range(0, 500, 100)) <= set(shown) and shown == sorted(shown)
+    assert len(arena_text(arena).splitlines()[0].split()) == 1 + MOST_STEPS
+    table = arena_table(arena)
+    assert len(table.rows) == 80 and table.notes == ("420 smaller ones are left out.",)
+    ElementTree.fromstring(arena_svg(arena))
+    assert shown_steps(ARENA) == list(range(len(ARENA.steps))) and arena_table(ARENA).notes == ()

@@ -9,6 +9,7 @@ bytes    1  2  3  4
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from string import ascii_letters
 
 from toolchain.graph.graph import Graph
@@ -17,6 +18,8 @@ from toolchain.report.table import Column, Row, Table
 
 SLICES = 16
 FREE = "·"
+# Columns and rows that a page takes. Bands of rows make hundreds of steps: of neighbours the fullest is shown.
+MOST_STEPS, MOST_BLOCKS = 60, 80
 
 _MAP_WIDTH, _MAP_HEIGHT = 820, 300
 _STEP_MIN, _STEP_MAX = 26, 96
@@ -92,6 +95,8 @@ def letter(index: int) -> str:
 def arena_table(arena: ArenaMap) -> Table:
     """One row a block: letter, tensor, bytes, place, and the layers during which it lives."""
     letters = {block.tensor: letter(index) for index, block in enumerate(arena.blocks) if block.tensor}
+    smallest = sorted((block.n_bytes for block in arena.blocks), reverse=True)[:MOST_BLOCKS]
+    left_out = sum(block.n_bytes < smallest[-1] for block in arena.blocks) if smallest else 0
     rows = tuple(
         Row(
             (
@@ -105,6 +110,7 @@ def arena_table(arena: ArenaMap) -> Table:
             )
         )
         for index, b in enumerate(arena.blocks)
+        if b.n_bytes >= smallest[-1]
     )
     columns = (
         Column("", text=True),
@@ -115,12 +121,21 @@ def arena_table(arena: ArenaMap) -> Table:
         Column("layers", text=True),
         Column("in place of", text=True),
     )
-    return Table("", columns, rows)
+    notes = (f"{left_out} smaller ones are left out.",) if left_out else ()
+    return Table("", columns, rows, notes)
 
 
 def _lifetime(arena: ArenaMap, block: Block) -> str:
     first, last = block.first + 1, min(block.last + 1, len(arena.steps))
     return str(first) if first == last else f"{first}–{last}"
+
+
+def shown_steps(arena: ArenaMap) -> list[int]:
+    """All steps; of more than a page takes, the fullest of each so many."""
+    count = len(arena.steps)
+    columns = min(count, MOST_STEPS)
+    edges = [count * column // columns for column in range(columns + 1)] if columns else [0]
+    return [max(range(low, high), key=arena.in_use) for low, high in pairwise(edges)]
 
 
 def arena_text(arena: ArenaMap) -> str:
@@ -131,9 +146,10 @@ def arena_text(arena: ArenaMap) -> str:
     edges = [arena.n_bytes * i // slices for i in range(slices + 1)]
     label = max(len(f"{arena.n_bytes:,}"), len("byte"))
     cell = max(2, len(str(len(arena.steps)))) + 1
-    lines = [f"{'byte'.rjust(label)}  " + "".join(str(s + 1).rjust(cell) for s in range(len(arena.steps)))]
+    steps = shown_steps(arena)
+    lines = [f"{'byte'.rjust(label)}  " + "".join(str(step + 1).rjust(cell) for step in steps)]
     for low, high in zip(reversed(edges[:-1]), reversed(edges[1:]), strict=True):
-        cells = (_occupant(arena, step, low, high).rjust(cell) for step in range(len(arena.steps)))
+        cells = (_occupant(arena, step, low, high).rjust(cell) for step in steps)
         lines.append(f"{low:,}".rjust(label) + "  " + "".join(cells))
     return "\n".join(lines) + "\n"
 
@@ -151,7 +167,7 @@ def _occupant(arena: ArenaMap, step: int, low: int, high: int) -> str:
 def arena_svg(arena: ArenaMap) -> str:
     """The map as one SVG element; colours and type come from the document's style sheet (classes b0..b5)."""
     steps = max(len(arena.steps), 1)
-    step_width = min(max(_MAP_WIDTH // steps, _STEP_MIN), _STEP_MAX)
+    step_width = min(max(_MAP_WIDTH // steps, _STEP_MIN * min(MOST_STEPS, steps) // steps, 3), _STEP_MAX)
     width, height = _LEFT + steps * step_width + _RIGHT, _TOP + _MAP_HEIGHT + _BOTTOM
     scale = _MAP_HEIGHT / max(arena.n_bytes, 1)
     floor = _TOP + _MAP_HEIGHT
@@ -168,7 +184,8 @@ def arena_svg(arena: ArenaMap) -> str:
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
     for index in range(len(arena.blocks)):
         parts.append(_svg_block(arena, index, step_width))
-    for step, name in enumerate(arena.steps):
+    for step in shown_steps(arena):
+        name = arena.steps[step]
         x = _LEFT + (step + 0.5) * step_width
         mark = " now" if step == peak else ""
         parts.append(
