@@ -171,6 +171,12 @@ SB_INLINE int32_t sb_ssat8_line(int32_t x)
   return x;
 }
 
+SB_INLINE int32_t sb_ssat8_high_half(int32_t x)
+{
+  __asm__("ssat %0, #8, %1, asr #16" : "=r"(x) : "r"(x));
+  return x;
+}
+
 SB_INLINE int32_t sb_smmulr(int32_t a, int32_t b)
 {
   __asm__("smmulr %0, %1, %2" : "=r"(a) : "r"(a), "r"(b));
@@ -292,6 +298,12 @@ SB_INLINE int32_t sb_smultb(uint32_t a, uint32_t b)
 SB_INLINE int32_t sb_smmla(int32_t a, int32_t b, int32_t sum)
 {
   return sb_wrapping_add(sum, (int32_t)((int64_t)a * b >> 32));
+}
+
+/* x / 2^16, rounded downwards, within int8. */
+SB_INLINE int32_t sb_ssat8_high_half(int32_t x)
+{
+  return sb_clamp(x >> 16, INT8_MIN, INT8_MAX);
 }
 
 /* x / 2^19, rounded downwards, within int8. */

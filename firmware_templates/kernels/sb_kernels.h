@@ -60,24 +60,29 @@ typedef struct {
   int32_t bias_and_right; /* 256 * bias + shift to the right less one */
 } sb_paired_channel;
 
-/* Conv2D by the kernels named `paired`, which take the weights of two channels as one int16. */
-typedef struct {
-  const int8_t *weights;
-  const sb_paired_channel *channels; /* [output_channels], and one more behind an odd number of them */
-  sb_window window;
-  uint16_t input_channels, output_channels;
-  int8_t input_zero_point, output_zero_point;
-  int8_t low, high;
-} sb_paired_conv_layer;
-
 /*
- * One output channel as a straight line, for kernels named `relu`: output = (sum * slope / 2^32 + start) / 2^19, each
- * quotient rounded downwards, where `sum` is of products of values times 2^8 and weights times 2^shift.
+ * One output channel as a straight line, for functions named `relu`: output = (sum * slope / 2^32 + start) / 2^19, each
+ * quotient rounded downwards, where `sum` is of products of values times 2^8 and weights times 2^shift. Of the paired
+ * kernels it is / 2^16, and `sum` times 2^raised.
  */
 typedef struct {
   int32_t slope;
   int32_t start;
 } sb_line;
+
+/* Conv2D by the kernels named `paired`, which take the weights of two channels as one int16. */
+typedef struct {
+  const int8_t *weights;
+  union { /* [output_channels], and one more behind an odd number of them */
+    const sb_paired_channel *channels;
+    const sb_line *lines;
+  };
+  sb_window window;
+  uint16_t input_channels, output_channels;
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high;
+  int8_t raised; /* of lines: see there */
+} sb_paired_conv_layer;
 
 /* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W
    exchanged. */
@@ -171,12 +176,16 @@ void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *outpu
 void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
 
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
 
 /* Output channel c reads input channel c / (output_channels / input_channels).
    May run in place where both have as many channels and the output no more pixels than the input; `_dsp`, where it has

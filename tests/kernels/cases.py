@@ -64,10 +64,20 @@ CONV2D = (
     Case("1x1, narrow activation", lambda n: n.conv2d(4, **_relu(n))),
     Case("1x1, 33 channels in, 17 out", lambda n: n.conv2d(17), (1, 2, 4, 33)),
     Case("1x1, two pixels, two channels", lambda n: n.conv2d(2), (1, 1, 2, 2)),
-    Case("1x1, a weight of -128 above a negative one", lambda n: n.conv2d(2, weights=[-1] * 5 + [-128] * 5)),
-    Case("1x1, weights of -128 below others", lambda n: n.conv2d(3, weights=[-128] * 5 + [-127, 127, 0, 1, -1] * 2)),
-    Case("1x1, sums of 2^23", lambda n: n.conv2d(3, bias=[1 << 23, -(1 << 23), 5])),
-    Case("1x1, sums just below 2^23", lambda n: n.conv2d(4, weights=[9, -9] * 10, bias=[8380000, -8380000] * 2)),
+    Case(
+        "1x1, a weight of -128 above a negative one", lambda n: n.conv2d(2, weights=[-1] * 5 + [-128] * 5), (1, 2, 2, 5)
+    ),
+    Case(
+        "1x1, weights of -128 below others",
+        lambda n: n.conv2d(3, weights=[-128] * 5 + [-127, 127, 0, 1, -1] * 2),
+        (1, 2, 2, 5),
+    ),
+    Case("1x1, sums of 2^23", lambda n: n.conv2d(3, bias=[1 << 23, -(1 << 23), 5]), (1, 2, 2, 5)),
+    Case(
+        "1x1, sums just below 2^23",
+        lambda n: n.conv2d(4, weights=[9, -9] * 10, bias=[8380000, -8380000] * 2),
+        (1, 2, 2, 5),
+    ),
     Case("1x1 with stride", lambda n: n.conv2d(4, stride=(2, 3))),
     Case("1x1 in a border", lambda n: n.conv2d(4, padding=(1, 0, 0, 2))),
     Case("3x3 same", lambda n: n.conv2d(8, (3, 3))),
@@ -75,7 +85,7 @@ CONV2D = (
     Case("one channel in", lambda n: n.conv2d(6, (5, 3), stride=(2, 1)), (1, 9, 7, 1)),
     Case("one channel, 3x3", lambda n: n.conv2d(4, (3, 3)), (1, 5, 4, 1)),
     Case("two channels in", lambda n: n.conv2d(3, (3, 3), stride=(2, 2)), (1, 7, 7, 2)),
-    Case("three channels in", lambda n: n.conv2d(8, (3, 3)), (1, 6, 6, 3)),
+    Case("three channels in", lambda n: n.conv2d(8, (3, 3)), (1, 4, 3, 3)),
     Case("three channels in, 1x1", lambda n: n.conv2d(8), (1, 3, 2, 3)),
     Case("four channels in, 5x5", lambda n: n.conv2d(2, (5, 5)), (1, 4, 6, 4)),
     Case("stride above the kernel", lambda n: n.conv2d(3, (2, 2), stride=(3, 4), padding=(1, 0, 0, 1)), (1, 9, 9, 3)),
@@ -84,13 +94,22 @@ CONV2D = (
     Case("asymmetric border", lambda n: n.conv2d(3, (3, 2), padding=(2, 0, 0, 1))),
     Case("border wider than the kernel", lambda n: n.conv2d(3, (2, 2), padding=(3, 2, 4, 3))),
     Case("dilation", lambda n: n.conv2d(4, (3, 2), dilation=(2, 3), padding=(1, 1, 1, 1))),
-    Case("dilation of eight channels", lambda n: n.conv2d(5, (2, 3), dilation=(1, 2), stride=(2, 1)), (1, 6, 7, 8)),
+    Case("dilation of eight channels", lambda n: n.conv2d(5, (2, 3), dilation=(1, 2), stride=(2, 1)), (1, 4, 5, 8)),
     Case("stride and dilation", lambda n: n.conv2d(4, (2, 2), stride=(2, 2), dilation=(3, 2), padding=(2, 1, 0, 1))),
     Case("kernel as large as the image", lambda n: n.conv2d(5, (7, 6), padding="valid")),
     Case("flat kernel", lambda n: n.conv2d(5, (1, 6), padding="valid")),
     Case("tall kernel", lambda n: n.conv2d(5, (7, 1), padding="valid")),
     Case("no bias", lambda n: n.conv2d(4, (3, 3), bias=False)),
     Case("one scale", lambda n: n.conv2d(4, (3, 3), per_channel=False)),
+    Case("ReLU of many channels", lambda n: n.conv2d(17, (3, 3), zero_point=-128), (1, 3, 4, 8)),
+    Case("1x1, ReLU", lambda n: n.conv2d(33, zero_point=-128), (1, 2, 2, 64)),
+    Case("1x1, ReLU6", lambda n: n.conv2d(7, zero_point=-128, activation=(-128, 100)), (1, 2, 3, 20)),
+    Case("ReLU, saturating", lambda n: n.conv2d(6, (3, 3), zero_point=-128, gain=60.0), (1, 3, 4, 5)),
+    Case(
+        "ReLU, one channel in, one scale",
+        lambda n: n.conv2d(8, (5, 3), zero_point=-128, per_channel=False),
+        (1, 6, 4, 1),
+    ),
     Case("saturating", lambda n: n.conv2d(6, (3, 3), gain=60.0)),
     Case("narrow activation", lambda n: n.conv2d(6, (3, 3), **_relu(n))),
     Case("activation of one value", lambda n: n.conv2d(2, (3, 3), activation=(9, 9))),
@@ -353,13 +372,17 @@ def _wider(net: GraphBuilder) -> GraphBuilder:
 
 
 def graph_of(cases: Sequence[Case], seed: int = 0) -> Graph:
-    """All cases side by side, each with an input and an output of its own."""
-    net = GraphBuilder("cases", cases[0].shape, scale=0.05, zero_point=ZERO_POINTS[0], seed=seed)
+    """All cases side by side, each with an input and an output of its own, the same as it is among any others."""
+    net = GraphBuilder("cases", cases[0].shape, scale=0.05, zero_point=_zero_point(cases[0]), seed=seed)
     outputs = []
     for index, case in enumerate(cases):
         if index > 0:
-            net.input(f"input_{index}", case.shape, scale=0.05, zero_point=ZERO_POINTS[index % len(ZERO_POINTS)])
-        net.rng = np.random.default_rng([seed, zlib.crc32(case.label.encode())])  # the same among any others
+            net.input(f"input_{index}", case.shape, scale=0.05, zero_point=_zero_point(case))
+        net.rng = np.random.default_rng([seed, zlib.crc32(case.label.encode())])
         case.append(net)
         outputs.append(net.last)
     return net.graph(*outputs)
+
+
+def _zero_point(case: Case) -> int:
+    return ZERO_POINTS[zlib.crc32(case.label.encode()) % len(ZERO_POINTS)]

@@ -118,5 +118,7 @@ def test_dsp_kernels_are_made_of_their_instructions(tmp_path: Path) -> None:
             continue
         _compile(ARM_GCC, [*model.core.gcc_flags, "-O2", "-S"], [file], tmp_path)
         text = Path(tmp_path / Path(file).name).with_suffix(".s").read_text()
+        if "move_band" in file:  # copies bytes
+            continue
         expected = {"pkhbt"} if "widen_rows" in file else {"sxtb16"} if "widen" in file else {"smlad", "ssat"}
         assert "bl\tsb_t" in text or all(instruction in text for instruction in expected), file

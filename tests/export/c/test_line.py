@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from toolchain.export.c.line import LINE_BITS, Lines, fit_lines
+from toolchain.export.c.line import LINE_BITS, RAISED_LINE_BITS, Lines, fit_lines, fit_raised_lines
 from toolchain.graph.fixedpoint import multiply_rounding_twice
 from toolchain.graph.requantisation import Requantisation
 
@@ -41,6 +41,40 @@ def test_line_gives_the_byte_of_two_roundings_for_every_sum(zero_point: int, shi
         )
         expected = np.clip(scaled + zero_point, zero_point, 127)
         assert np.array_equal(np.maximum(_of_lines(lines, channel, sums), zero_point), expected)
+
+
+@pytest.mark.parametrize("zero_point", [-128, -60, 100])
+@pytest.mark.parametrize("shift", [-5, -7, -9, -12])
+def test_raised_line_gives_the_byte_of_two_roundings_for_every_sum(zero_point: int, shift: int) -> None:
+    rng = np.random.default_rng([8, zero_point + 128, -shift])
+    channels = 6
+    widest = min(127, 1 << (3 - shift) >> 1)
+    rows = rng.integers(-widest, widest + 1, (channels, 3)).astype(np.int8)
+    bias = rng.integers(-(1 << (6 - shift)), 1 << (6 - shift), channels).astype(np.int64)
+    requantisation = Requantisation(rng.integers(1 << 30, 1 << 31, channels), np.full(channels, shift))
+    found = fit_raised_lines(rows, bias, requantisation, zero_point, zero_point, 127)
+    assert found is not None
+    lines, raised = found
+    assert raised >= 8
+    for channel, sums in enumerate(_sums(rows)):
+        assert int(np.abs(sums << raised).max()) < 1 << 31
+        x = ((sums << raised) * int(lines[channel, 0]) >> 32) + int(lines[channel, 1])
+        assert int(np.abs(x).max()) < 1 << 31
+        scaled = multiply_rounding_twice(
+            sums + bias[channel], requantisation.multipliers[channel], requantisation.shifts[channel]
+        )
+        expected = np.clip(scaled + zero_point, zero_point, 127)
+        assert np.array_equal(np.clip(x >> RAISED_LINE_BITS, zero_point, 127), expected)
+
+
+def test_raised_lines_are_of_all_channels_or_none() -> None:
+    rows = np.full((2, 9), 64, np.int8)
+    bias = np.zeros(2, np.int64)
+    requantisation = Requantisation(np.array([1500000001, 1 << 30]), np.array([-8, -3]))
+    assert fit_raised_lines(rows, bias, requantisation, 0, 0, 127) is None
+    flat = Requantisation(np.array([1500000001, 0]), np.array([-8, 0]))
+    assert fit_raised_lines(rows, bias, flat, 0, 0, 127) is not None
+    assert fit_raised_lines(rows, bias, flat, 0, -128, 127) is None
 
 
 def test_negative_outputs_have_no_line() -> None:

@@ -24,6 +24,8 @@ Int64 = NDArray[np.int64]
 # Fraction bits of an output before the last shift, which is that of sb_ssat8_line in sb_dsp.h. More of them would place
 # the steps more finely, fewer leave more room above int8: with these outputs reach 2^12 before they are held.
 LINE_BITS = 19
+# The same for sums of activations and weights as they are, which leave less room: SSAT in sb_three_pixels_relu_s8_dsp.
+RAISED_LINE_BITS = 16
 # Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
 _LEAST_SCALED, _MOST_SCALED = 8, 16
 _INT32 = 1 << 31
@@ -102,6 +104,30 @@ def fit_lines(
     return Lines(slopes.astype(np.int32), starts.astype(np.int32), (scaled - _LEAST_SCALED).astype(np.int8))
 
 
+def fit_raised_lines(
+    rows: NDArray[np.int8], bias: Int64, requantisation: Requantisation, zero_point: int, low: int, high: int
+) -> tuple[NDArray[np.int32], int] | None:
+    """Lines as `fit_lines` for sums as they are, all of them times one power of 2: (slope, start) int32 [C, 2], power.
+
+    None where no power fits all channels. Their outputs have RAISED_LINE_BITS fraction bits.
+    """
+    used = requantisation.multipliers != 0
+    steepest = int(requantisation.shifts[used].max(initial=-31))
+    if steepest > -4:
+        return None
+    stairs = staircase(rows, bias, requantisation, zero_point, low, high)
+    for raised in range(max(8, RAISED_LINE_BITS + 1 + steepest), _MOST_SCALED + 1):
+        lines = []
+        for c in range(len(rows)):
+            line = _fit(stairs, c, raised, bias, requantisation, zero_point, low, high, bits=RAISED_LINE_BITS)
+            if line is None:
+                break
+            lines.append(line)
+        else:
+            return np.array(lines, np.int64).astype(np.int32), raised
+    return None
+
+
 def _fit(
     stairs: Staircase,
     channel: int,
@@ -111,6 +137,7 @@ def _fit(
     zero_point: int,
     low: int,
     high: int,
+    bits: int = LINE_BITS,
 ) -> tuple[int, int] | None:
     """(slope, start) of one channel."""
     lowest, highest = int(stairs.lowest[channel]), int(stairs.highest[channel])
@@ -123,8 +150,8 @@ def _fit(
     not_below = (np.append(steps, lowest), np.append(values, first)) if first > low else (steps, values)
     below = (np.append(steps - 1, highest), np.append(values, last + 1)) if last < high else (steps - 1, values)
     multiplier, shift = int(requantisation.multipliers[channel]), int(requantisation.shifts[channel])
-    unit = LINE_BITS + 32  # an output of 1, in the units of sum * slope * 2^scaled
-    slope = multiplier << (LINE_BITS + 1) >> (scaled - shift)  # about what it must be
+    unit = bits + 32  # an output of 1, in the units of sum * slope * 2^scaled
+    slope = multiplier << (bits + 1) >> (scaled - shift)  # about what it must be
     half = (1 << unit - 1) + (1 << (unit - 1 + shift) if multiplier else 0)
     middle = ((slope * int(bias[channel]) << scaled) + half + (zero_point << unit)) >> 32
     for start in sorted(range(middle - 8, middle + 9), key=lambda value: abs(value - middle)):

@@ -172,9 +172,15 @@ def scales_text(tensor: Tensor) -> str:
 
 
 def conv_code(
-    graph: Graph, op: Windowed, function: str, arrays: tuple[Array, ...], layer: str = "sb_conv_layer"
+    graph: Graph,
+    op: Windowed,
+    function: str,
+    arrays: tuple[Array, ...],
+    layer: str = "sb_conv_layer",
+    more: tuple[tuple[str, str, int], ...] = (),
 ) -> LayerCode:
-    """One call of `function` with a struct `layer` that points to `arrays`, each named after its member."""
+    """One call of `function` with a struct `layer` that points to `arrays`, each named after its member, and ends with
+    `more` members."""
     members: tuple[tuple[str, str, int | ArrayRef | Struct], ...] = (
         *((array.role, "", ArrayRef(array.role)) for array in arrays),
         ("window", "", window_struct(graph, op)),
@@ -184,6 +190,7 @@ def conv_code(
         ("output_zero_point", "int8_t", graph.tensor(op.output).quantisation.zero_point),
         ("low", "int8_t", op.activation.low),
         ("high", "int8_t", op.activation.high),
+        *more,
     )
     arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.output), Place.SCRATCH)
     return LayerCode((Call(function, arguments),), arrays, Struct(layer, members))

@@ -4,11 +4,13 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolchain.core import Core
 from toolchain.export.c.code import Array, LayerCode
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import paired_channel_table, paired_rows, paired_weights, sum_bounds
+from toolchain.export.c.line import fit_raised_lines
 from toolchain.export.c.rows.convolutions import (
     Weighted,
     bias_of,
@@ -44,7 +46,7 @@ def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
     return refuses_paired(graph, op, core, conv_requantisation(graph, op))
 
 
-def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
+def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding, four input channels or more; DSP instructions; every channel's factor below 1/2 and
     its sums below 2^23; no weight of -128 beside one < 0."""
     if not is_pointwise(op, graph.tensor(op.weights)):
@@ -54,12 +56,34 @@ def _refuses_pointwise_paired(graph: Graph, op: Conv2D, core: Core) -> str | Non
     return _refuses_paired(graph, op, core)
 
 
-def _refuses_band_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
+def _refuses_band(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """DSP instructions; input channels in fours where it is dilated along W; every channel's factor below 1/2 and its
     sums below 2^23; no weight of -128 beside one < 0."""
     if _run(graph, op) % 4 and op.dilation.w > 1:
         return "dilated along W, and input channels not in fours"
     return _refuses_paired(graph, op, core)
+
+
+def _refuses_pointwise_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """As sb_conv2d_1x1_paired_s8_dsp, and every channel a straight line from sum to output, as most are where no output
+    is below the zero point: toolchain/export/c/line.py."""
+    return _refuses_pointwise(graph, op, core) or _refuses_relu(graph, op)
+
+
+def _refuses_band_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """As sb_conv2d_paired_s8_dsp, and every channel a straight line from sum to output, as most are where no output
+    is below the zero point: toolchain/export/c/line.py."""
+    return _refuses_band(graph, op, core) or _refuses_relu(graph, op)
+
+
+def _refuses_relu(graph: Graph, op: Conv2D) -> str | None:
+    return None if _lines(graph, op) else "a channel's way from sum to output is no straight line"
+
+
+def _lines(graph: Graph, op: Conv2D) -> tuple[NDArray[np.int32], int] | None:
+    """Lines of all channels, int32 [C, 2], and the power of 2 that raises their sums."""
+    bias, zero_point = bias_of(graph, op).astype(np.int64), graph.tensor(op.output).quantisation.zero_point
+    return fit_raised_lines(weight_rows(graph, op), bias, conv_requantisation(graph, op), zero_point, *op.activation)
 
 
 def _run(graph: Graph, op: Conv2D) -> int:
@@ -95,41 +119,78 @@ def _band_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
     return (op.input,) if bool((ends <= unread).all()) else ()
 
 
+def _layer(graph: Graph, op: Conv2D, function: str, table: Array, raised: int) -> LayerCode:
+    """The call of `function` with paired weights, a table of channels, and its power of 2."""
+    weights = graph.tensor(op.weights)
+    comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
+    values = paired_rows(weight_rows(graph, op), _run(graph, op))
+    arrays = (Array("weights", "int8_t", values, comment, words=True), table)
+    return conv_code(graph, op, function, arrays, "sb_paired_conv_layer", (("raised", "int8_t", raised),))
+
+
 def _code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
     def code(graph: Graph, op: Conv2D) -> LayerCode:
-        weights = graph.tensor(op.weights)
-        comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
-        table = paired_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
-        arrays = (
-            Array("weights", "int8_t", paired_rows(weight_rows(graph, op), _run(graph, op)), comment, words=True),
-            Array("channels", "sb_paired_channel", table, "doubled multiplier, bias and shift"),
-        )
-        return conv_code(graph, op, function, arrays, "sb_paired_conv_layer")
+        channels = paired_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
+        table = Array("channels", "sb_paired_channel", channels, "doubled multiplier, bias and shift")
+        return _layer(graph, op, function, table, 0)
+
+    return code
+
+
+def _relu_code(function: str) -> Callable[[Graph, Conv2D], LayerCode]:
+    def code(graph: Graph, op: Conv2D) -> LayerCode:
+        lines = _lines(graph, op)
+        assert lines is not None  # else it is refused
+        values, raised = lines
+        filled = np.pad(values, ((0, len(values) % 2), (0, 0)))
+        return _layer(graph, op, function, Array("lines", "sb_line", filled, "slope, start"), raised)
 
     return code
 
 
 _HELPERS = ("sb_three_pixels_s8_dsp.c", "sb_widen_runs_s8_dsp.c", "sb_clamp_s8.c")
+_RELU_HELPERS = ("sb_three_pixels_relu_s8_dsp.c", "sb_widen_runs_s8_dsp.c", "sb_clamp_s8.c")
+_BAND = "sb_move_band_s8_dsp.c"
 
 KERNELS = (
+    Kernel(
+        "sb_conv2d_1x1_paired_relu_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_pointwise_relu,
+        code=_relu_code("sb_conv2d_1x1_paired_relu_s8_dsp"),
+        scratch_bytes=_patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=_RELU_HELPERS,
+    ),
     Kernel(
         "sb_conv2d_1x1_paired_s8_dsp",
         Conv2D,
         "twice",
-        refuses=_refuses_pointwise_paired,
+        refuses=_refuses_pointwise,
         code=_code("sb_conv2d_1x1_paired_s8_dsp"),
         scratch_bytes=_patches_bytes,
         overwrites=pointwise_overwrites,
         helpers=_HELPERS,
     ),
     Kernel(
+        "sb_conv2d_paired_relu_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_band_relu,
+        code=_relu_code("sb_conv2d_paired_relu_s8_dsp"),
+        scratch_bytes=_patches_and_band_bytes,
+        overwrites=_band_overwrites,
+        helpers=(*_RELU_HELPERS, _BAND),
+    ),
+    Kernel(
         "sb_conv2d_paired_s8_dsp",
         Conv2D,
         "twice",
-        refuses=_refuses_band_paired,
+        refuses=_refuses_band,
         code=_code("sb_conv2d_paired_s8_dsp"),
         scratch_bytes=_patches_and_band_bytes,
         overwrites=_band_overwrites,
-        helpers=_HELPERS,
+        helpers=(*_HELPERS, _BAND),
     ),
 )

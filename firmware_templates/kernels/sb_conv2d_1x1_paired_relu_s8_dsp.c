@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conv2D with a 1x1 kernel, stride 1 and no padding, with SIMD instructions and the weights of two channels in one
+ * int16: see sb_paired_conv2d_dsp.h. Every channel is a straight line from sum to output.
+ */
+#include "sb_paired_conv2d_dsp.h"
+
+void sb_conv2d_1x1_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch)
+{
+  sb_convolve_pixels(layer, input, output, scratch, sb_three_pixels_relu_s8_dsp);
+}
