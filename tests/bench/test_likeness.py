@@ -10,7 +10,7 @@ from tests.bench.results import layer, two_networks
 from toolchain.arch.untrained import untrained_graph
 from toolchain.bench.generated import GENERATED, generated_layers, generated_title
 from toolchain.bench.kinds import LayerKind, LayerWork, layer_work
-from toolchain.bench.likeness import likenesses, per_output
+from toolchain.bench.likeness import likenesses, per_output, together
 from toolchain.graph.cost import graph_cost
 
 
@@ -37,6 +37,19 @@ def test_a_first_convolution_is_like_those_with_about_as_many_outputs(channels: 
     stem = layer("stem", LayerKind.FIRST, 27, 1000, 60, channels)
     (found,) = likenesses(replace(bench, results=(known, replace(made, layers=(stem,)))))
     assert (found.layers, found.unlike, found.ok) == (layers, 1 - layers, True)
+
+
+def test_networks_are_summed_by_core_and_kind() -> None:
+    bench = two_networks()
+    slow = tuple(replace(one, instructions=one.instructions * 2) for one in bench.results[1].layers)
+    more = [*bench.results, replace(bench.results[1], network="slow", layers=slow)]
+    found = likenesses(replace(bench, results=tuple(more)))
+    kinds = {(one.core, one.kind): one for one in together(found)}
+    assert len(kinds) == 4 and {one.network for one in kinds.values()} == {"all"}
+    both = kinds["cortex-m4", LayerKind.POINTWISE]
+    assert both.ratio == pytest.approx(1.5, abs=1e-2) and both.cycle_ratio == pytest.approx(1, abs=1e-2)
+    assert (both.layers, both.unlike, both.worst_layer) == (2, 2, "slow: between") and not both.ok
+    assert kinds["cortex-m3", LayerKind.POINTWISE].ok
 
 
 def test_estimated_cycles_are_held_as_instructions_are() -> None:

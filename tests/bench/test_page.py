@@ -53,8 +53,9 @@ def test_a_network_that_was_not_measured_on_a_core_has_an_empty_cell() -> None:
 
 def test_the_page_says_what_fails() -> None:
     good, slow = bench_page(two_networks(), known_peers()), bench_page(two_networks(factor=1.5), known_peers())
-    assert "**4 comparisons, 0 over the limit.**" in good and "slower" not in good
-    assert "**4 comparisons, 4 over the limit.**" in slow and "slower" in slow
+    assert "**4 pairs of core and kind, 0 over 1.25.** Each network by itself: 4 comparisons, 0 over it." in good
+    assert "**4 pairs of core and kind, 4 over 1.25.** Each network by itself: 4 comparisons, 4 over it." in slow
+    assert "slower" in slow and "slower" not in good
     assert "None of the networks that peers have figures for was there" in bench_page(
         Bench("tools", "", ()), known_peers()
     )

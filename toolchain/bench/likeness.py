@@ -20,15 +20,14 @@ Rule, on each core:
 2. A first convolution gathers its input once for all of its output channels, and that is much of its time: its like
    are those with half to twice as many output channels.
 3. Only layers with at least MIN_MACS products count, fully connected ones MIN_DENSE_MACS (the smallest published one
-   has 640): below, what a call costs is
-   most of it.
-4. A generated network's layers of one kind pass if together they take at most TOLERANCE more instructions than rule 1
-   gives, and at most TOLERANCE more estimated cycles by the same rules. The worst single layer is shown beside it. A
-   layer whose length no published layer is near has no like.
+   has 640): below, what a call costs is most of it.
+4. The layers of one kind of all generated networks pass if together they take at most TOLERANCE more instructions than
+   rule 1 gives, and at most TOLERANCE more estimated cycles by the same rules. The same is said of each network by
+   itself, with its worst layer. A layer whose length no published layer is near has no like.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from toolchain.bench.kinds import LayerKind, LayerWork
 from toolchain.bench.result import Bench, LayerCost, Origin, Result
@@ -36,6 +35,7 @@ from toolchain.bench.result import Bench, LayerCost, Origin, Result
 MIN_MACS = 20_000
 MIN_DENSE_MACS = 600
 TOLERANCE = 0.25
+ALL = "all"
 _REACH = 4 / 3
 _GATHERING = (LayerKind.FIRST,)
 
@@ -44,7 +44,7 @@ _PUBLISHED = (Origin.NAMED, Origin.BUILT_IN)
 
 @dataclass(frozen=True)
 class Likeness:
-    """Layers of one kind of one generated network on one core.
+    """Layers of one kind of one generated network, or of ALL together, on one core.
 
     expected, expected_cycles: what published layers of the same lengths take. worst: largest ratio of one layer's
     instructions, `worst_layer` its name. unlike: layers without a like, left out of all sums.
@@ -93,6 +93,30 @@ def likenesses(bench: Bench) -> tuple[Likeness, ...]:
                     if layers:
                         found.append(_likeness(core, result.network, kind, layers, published))
     return tuple(found)
+
+
+def together(found: Iterable[Likeness]) -> tuple[Likeness, ...]:
+    """The same by core and kind, over all networks."""
+    groups: dict[tuple[str, LayerKind], list[Likeness]] = {}
+    for one in found:
+        groups.setdefault((one.core, one.kind), []).append(one)
+    return tuple(_sum(group) for group in groups.values())
+
+
+def _sum(group: Sequence[Likeness]) -> Likeness:
+    worst = max(group, key=lambda one: one.worst)
+    return replace(
+        worst,
+        network=ALL,
+        layers=sum(one.layers for one in group),
+        macs=sum(one.macs for one in group),
+        instructions=sum(one.instructions for one in group),
+        expected=sum(one.expected for one in group),
+        cycles=sum(one.cycles for one in group),
+        expected_cycles=sum(one.expected_cycles for one in group),
+        worst_layer=f"{worst.network}: {worst.worst_layer}",
+        unlike=sum(one.unlike for one in group),
+    )
 
 
 _Layer = tuple[LayerCost, LayerWork]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/benchmarks.md: the benchmark as a page, from the results alone. Same results, same bytes."""
 
-from toolchain.bench.likeness import MIN_DENSE_MACS, MIN_MACS, TOLERANCE, Likeness, likenesses
+from toolchain.bench.likeness import MIN_DENSE_MACS, MIN_MACS, TOLERANCE, Likeness, likenesses, together
 from toolchain.bench.peers import Metric, Peers
 from toolchain.bench.result import Bench, Origin
 from toolchain.report.bench_tables import (
@@ -11,6 +11,7 @@ from toolchain.report.bench_tables import (
     likeness_table,
     memory_table,
     per_mac_table,
+    ratio_table,
     single_layers_table,
     sources_table,
     speed_table,
@@ -56,16 +57,19 @@ def _single_cores(bench: Bench) -> list[str]:
 
 
 def _likeness(found: tuple[Likeness, ...]) -> list[str]:
-    """The rule, the verdict in a sentence, what fails, and the whole table folded away."""
-    held = [one for one in found if one.macs]
-    slower = [one for one in held if not one.ok]
-    unlike = sum(one.unlike for one in found)
-    rule = _RULE.format(
-        macs=f"{MIN_MACS:,}", dense=MIN_DENSE_MACS, tolerance=f"{TOLERANCE:.0%}", held=len(held), slower=len(slower)
-    )
-    if unlike:
-        rule += f" {unlike} layers have no published layer of about their length and are left out."
-    parts = [rule]
+    """The rule; the verdict over all generated networks; single networks that are over it; the whole, folded away."""
+    if not found:
+        return ["No generated network was measured."]
+    kinds = together(found)
+    over = sum(not one.ok for one in kinds)
+    slower = [one for one in found if not one.ok]
+    parts = [
+        _RULE.format(macs=f"{MIN_MACS:,}", dense=MIN_DENSE_MACS, tolerance=f"{TOLERANCE:.0%}"),
+        *(_section(ratio_table(kinds, metric)) for metric in (Metric.INSTRUCTIONS, Metric.CYCLES)),
+        f"**{len(kinds)} pairs of core and kind, {over} over {1 + TOLERANCE:.2f}.** Each network by itself: "
+        f"{len(found)} comparisons, {len(slower)} over it. {sum(one.unlike for one in found)} layers have no published "
+        f"layer of about their length and are left out.",
+    ]
     if slower:
         parts.append(_section(likeness_table(slower)))
     whole = to_markdown(likeness_table(found)).split("\n", 2)[2]
@@ -117,9 +121,9 @@ The time of a layer has a part for each product and a part for each output, so l
 lengths of sums*: published layers of one kind and length are a point (instructions per output), between points the
 line is straight, and a length at most a third outside counts as the nearest point's, at its instructions per MAC. A
 first convolution is held against those with half to twice as many output channels, which share the gathered input.
-Layers below {macs} MACs ({dense} for fully connected ones) are left out: there a call costs more than its work. A
-generated network passes for a kind of layer if its layers of that kind together take at most {tolerance} more than the
-published ones would, in instructions and in estimated cycles. **{held} comparisons, {slower} over the limit.**
+Layers below {macs} MACs ({dense} for fully connected ones) are left out: there a call costs more than its work. The
+generated networks pass if their layers of a kind together take at most {tolerance} more than the published ones would,
+in instructions and in estimated cycles.
 """
 
 _AGAIN = """

@@ -138,6 +138,20 @@ def per_mac_table(bench: Bench, metric: Metric) -> Table:
     return Table(f"{metric.value.capitalize()} per MAC, whole networks", columns, tuple(rows))
 
 
+def ratio_table(found: Sequence[Likeness], metric: Metric) -> Table:
+    """Kinds of layers down, cores across: what generated networks take over what published ones would."""
+    emulated = metric is Metric.INSTRUCTIONS
+    cores = tuple(dict.fromkeys(one.core for one in found))
+    ratios = {(one.core, one.kind): one.ratio if emulated else one.cycle_ratio for one in found if one.macs}
+    how = How.EMULATED if emulated else How.ESTIMATED
+    columns = (Column("kind of layer", text=True), *(Column(core_title(core), "ratio", how) for core in cores))
+    rows = []
+    for kind in dict.fromkeys(one.kind for one in found):
+        cells = [f"{ratios[core, kind]:.2f}" if (core, kind) in ratios else None for core in cores]
+        rows.append(Row((kind.value, *cells)))
+    return Table(f"Generated over published, {metric.value}", columns, tuple(rows))
+
+
 def likeness_table(found: Sequence[Likeness]) -> Table:
     """Generated networks against published ones, kind by kind; a row is bad where it is over the tolerance."""
     columns = (
