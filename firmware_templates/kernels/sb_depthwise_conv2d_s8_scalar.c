@@ -89,7 +89,11 @@ static void convolve_plane(const sb_turned_conv_layer *layer, const uint8_t *pla
       if (three_taps) {
         sb_add_three_taps(&sum, corner, row_step, taps, end);
       } else {
-        sb_add_taps(&sum, corner, row_step, taps, end, w->kernel_w, w->dilation_w, stride);
+        const uint8_t *value = corner;
+        for (const int32_t *row = taps; row < end; row += w->kernel_w) {
+          sb_add_row(&sum, value, row, row + w->kernel_w, w->dilation_w, stride);
+          value += row_step;
+        }
       }
       int8_t *const result = output + x * step.w;
       result[d] = sb_output_scalar(sum.d, multiplier, right, twice);

@@ -131,22 +131,82 @@ SB_INLINE void sb_add_three_taps(sb_four_sums *sum, const uint8_t *x, int32_t ro
 
 #endif
 
-/* Any window. width: taps in a row of it. tap_step: bytes between two taps of a row. stride: bytes between outputs. */
-SB_INLINE void sb_add_taps(sb_four_sums *sum, const uint8_t *x, int32_t row_step, const int32_t *taps,
-                           const int32_t *end, int32_t width, int32_t tap_step, int32_t stride)
+/*
+ * One row of any window. taps: up to `end`, at least one. tap_step: bytes between two taps. stride: bytes between two
+ * outputs.
+ */
+#if SB_THUMB == 1
+
+/* Armv6-M and Armv8-M Baseline: 16 instructions a tap. Sums in high registers, the end in lr. */
+SB_INLINE void sb_add_row(sb_four_sums *sum, const uint8_t *x, const int32_t *taps, const int32_t *end,
+                          int32_t tap_step, int32_t stride)
 {
-  while (taps < end) {
-    const uint8_t *value = x;
-    for (const int32_t *const row_end = taps + width; taps < row_end; taps++) {
-      const int32_t weight = *taps;
-      sum->a += value[0] * weight;
-      sum->b += value[stride] * weight;
-      sum->c += value[2 * stride] * weight;
-      sum->d += value[3 * stride] * weight;
-      value += tap_step;
-    }
-    x += row_step;
+  uint32_t value = (uint32_t)end, tap;
+  __asm__ volatile(".syntax unified\n\t"
+                   "mov lr, %[value]\n"
+                   "1:\n\t"
+                   "ldmia %[taps]!, { %[tap] }\n\t"
+                   "ldrb %[value], [%[x], #0]\n\t"
+                   "muls %[value], %[tap], %[value]\n\t"
+                   "add %[a], %[value]\n\t"
+                   "ldrb %[value], [%[x], %[one]]\n\t"
+                   "muls %[value], %[tap], %[value]\n\t"
+                   "add %[b], %[value]\n\t"
+                   "ldrb %[value], [%[x], %[two]]\n\t"
+                   "muls %[value], %[tap], %[value]\n\t"
+                   "add %[c], %[value]\n\t"
+                   "ldrb %[value], [%[x], %[three]]\n\t"
+                   "muls %[value], %[tap], %[value]\n\t"
+                   "add %[d], %[value]\n\t"
+                   "add %[x], %[tap_step]\n\t"
+                   "cmp %[taps], lr\n\t"
+                   "bne 1b"
+                   : [taps] "+l"(taps), [x] "+l"(x), [value] "+l"(value), [tap] "=&l"(tap), [a] "+h"(sum->a),
+                     [b] "+h"(sum->b), [c] "+h"(sum->c), [d] "+h"(sum->d)
+                   : [one] "l"(stride), [two] "l"(2 * stride), [three] "l"(3 * stride), [tap_step] "h"(tap_step)
+                   : "lr", "cc", "memory");
+}
+
+#elif SB_THUMB == 2
+
+/* Armv7-M and Armv8-M Main: 12 instructions a tap. */
+SB_INLINE void sb_add_row(sb_four_sums *sum, const uint8_t *x, const int32_t *taps, const int32_t *end,
+                          int32_t tap_step, int32_t stride)
+{
+  uint32_t value, next, tap;
+  __asm__ volatile("1:\n\t"
+                   "ldr %[tap], [%[taps]], #4\n\t"
+                   "ldrb %[value], [%[x], #0]\n\t"
+                   "ldrb %[next], [%[x], %[stride]]\n\t"
+                   "mla %[a], %[value], %[tap], %[a]\n\t"
+                   "mla %[b], %[next], %[tap], %[b]\n\t"
+                   "ldrb %[value], [%[x], %[stride], lsl #1]\n\t"
+                   "ldrb %[next], [%[x], %[three]]\n\t"
+                   "mla %[c], %[value], %[tap], %[c]\n\t"
+                   "mla %[d], %[next], %[tap], %[d]\n\t"
+                   "add %[x], %[x], %[tap_step]\n\t"
+                   "cmp %[taps], %[end]\n\t"
+                   "bne 1b"
+                   : [taps] "+r"(taps), [x] "+r"(x), [a] "+r"(sum->a), [b] "+r"(sum->b), [c] "+r"(sum->c),
+                     [d] "+r"(sum->d), [value] "=&r"(value), [next] "=&r"(next), [tap] "=&r"(tap)
+                   : [stride] "r"(stride), [three] "r"(3 * stride), [tap_step] "r"(tap_step), [end] "r"(end)
+                   : "cc", "memory");
+}
+
+#else
+
+SB_INLINE void sb_add_row(sb_four_sums *sum, const uint8_t *x, const int32_t *taps, const int32_t *end,
+                          int32_t tap_step, int32_t stride)
+{
+  for (; taps < end; taps++) {
+    sum->a += x[0] * *taps;
+    sum->b += x[stride] * *taps;
+    sum->c += x[2 * stride] * *taps;
+    sum->d += x[3 * stride] * *taps;
+    x += tap_step;
   }
 }
+
+#endif
 
 #endif /* SB_TAPS_SCALAR_H */
