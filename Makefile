@@ -18,7 +18,7 @@ LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budge
 BENCH_TO := $(if $(filter-out 0,$(CHECK)),--check docs/benchmarks.json,--out docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden bench flash report budget verify setup-demo setup-test clean distclean
+.PHONY: help demo test check format lint types golden bench costs flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ golden: setup-test  ## rewrite tests/golden from today's generator; review the d
 
 bench: setup-demo  ## our engine on benchmark networks, every core, beside its peers: writes docs/benchmarks.* [CHECK=1]
 	$(SUBBYTE) bench --models "$(MODELS)" $(BENCH_TO)
+
+costs: setup-demo  ## measure every kernel on every core: writes toolchain/export/c/costs/*.toml
+	$(PYTHON) -m toolchain.bench.costs
 
 flash: setup-demo  ## check, build, and program BOARD with MODEL (an emulated board is started): BOARD=… MODEL=… [DRY_RUN=1]
 	$(SUBBYTE) flash "$(MODEL)" --board "$(BOARD)" --optimise $(OPTIMISE) $(LIMITS) $(DRY)

@@ -50,7 +50,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class LinkedSizes:
-    """All in bytes; those of flash, and those of RAM, add up to what the firmware takes there."""
+    """All in bytes; those of flash, and those of RAM, add up to what the firmware takes there.
+
+    kernel_files: name of a C file in kernels/ -> what it put into flash.
+    """
 
     code: int
     constants: int
@@ -61,6 +64,7 @@ class LinkedSizes:
     rest: int
     regions: tuple[RegionUse, ...]
     contributions: tuple[Contribution, ...]
+    kernel_files: Mapping[str, int]
     symbols: Mapping[str, int]
 
     @property
@@ -109,7 +113,8 @@ def read_linked(elf: Path, linker_map: Path, board: Board, arena_symbol: str) ->
             }
             symbols = tuple(_symbols(parsed))
             regions = _regions(parsed, board)
-        contributions = _contributions(linker_map.read_text(encoding="utf-8", errors="replace"))
+        text = linker_map.read_text(encoding="utf-8", errors="replace")
+        contributions, kernel_files = _contributions(text), _kernel_files(text)
     except (OSError, ELFError) as error:
         raise ToolError(f"{elf}: cannot be read as a firmware: {error}") from error
     if ".vectors" not in sections or ".stack" not in sections:
@@ -129,6 +134,7 @@ def read_linked(elf: Path, linker_map: Path, board: Board, arena_symbol: str) ->
         rest=in_ram - arena - sections[".stack"],
         regions=regions,
         contributions=contributions,
+        kernel_files=kernel_files,
         symbols={symbol.name: symbol.n_bytes for symbol in symbols},
     )
 
@@ -197,15 +203,32 @@ _FILL = re.compile(r"^ \*fill\*\s+0x[0-9a-f]+\s+0x([0-9a-f]+)", re.MULTILINE)
 _OUTPUT = re.compile(r"^(\.\S+)\s+0x[0-9a-f]+\s+0x[0-9a-f]+", re.MULTILINE)
 
 
-def _contributions(text: str) -> tuple[Contribution, ...]:
-    """Bytes by part of the project, in alphabetical order, `library` last."""
+_KERNEL_FILE = re.compile(r"(?:^|/)kernels/([^/]+)\.o$")
+
+
+def _placed(text: str) -> list[str]:
+    """The lines of the linker's map that say where each piece lies, one a piece."""
     _, found, placed = text.partition("\nLinker script and memory map\n")
     if not found:
         raise ELFError("the linker's map has no memory map")
-    joined = re.sub(r"^( ?\.\S+)\n +0x", r"\1 0x", placed, flags=re.MULTILINE)
+    return re.sub(r"^( ?\.\S+)\n +0x", r"\1 0x", placed, flags=re.MULTILINE).splitlines()
+
+
+def _kernel_files(text: str) -> dict[str, int]:
+    """Code and constants of each file of kernels/, what fills up to an alignment left out."""
+    sums: dict[str, int] = {}
+    for line in _placed(text):
+        piece = _PIECE.match(line)
+        if piece and piece[1].startswith((".text", ".rodata")) and (file := _KERNEL_FILE.search(piece[4])):
+            sums[file[1]] = sums.get(file[1], 0) + int(piece[3], 16)
+    return dict(sorted(sums.items()))
+
+
+def _contributions(text: str) -> tuple[Contribution, ...]:
+    """Bytes by part of the project, in alphabetical order, `library` last."""
     sums: dict[str, list[int]] = {}
     output, filled = "", 0
-    for line in joined.splitlines():
+    for line in _placed(text):
         if begun := _OUTPUT.match(line):
             output, filled = begun[1], 0
         elif fill := _FILL.match(line):

@@ -33,14 +33,22 @@ def layer_table(profile: Profile) -> Table:
         Column("cycles", how=How.ESTIMATED),
         Column("per MAC", how=How.ESTIMATED),
         Column("share", "%", how=How.ESTIMATED),
+        Column("foretold", "cycles", how=How.ESTIMATED),
     )
     total = profile.total
     rows = [
-        Row((layer.name, layer.kernel.removeprefix("sb_") or "none", *_figures(layer.macs, layer.tally, total)))
+        Row(
+            (
+                *(layer.name, layer.kernel.removeprefix("sb_") or "none"),
+                *_figures(layer.macs, layer.tally, total),
+                layer.estimate.cycles if layer.estimate else None,
+            )
+        )
         for layer in profile.layers
     ]
-    rows.append(Row(("total", "", *_figures(profile.macs, total, total)), Tone.TOTAL))
-    return Table("", columns, tuple(rows))
+    rows.append(Row(("total", "", *_figures(profile.macs, total, total), None), Tone.TOTAL))
+    note = "foretold: by the measured costs of the kernels (make costs), before anything is built; with GCC's -O2."
+    return Table("", columns, tuple(rows), (note,))
 
 
 def _figures(macs: int, tally: Tally, total: Tally) -> tuple[int | float | None, ...]:
@@ -209,6 +217,8 @@ def profile_json(profile: Profile) -> dict[str, Any]:
                 "macs": layer.macs,
                 **_tally_json(layer.tally),
                 "kinds": _kinds_json(layer.tally),
+                "instructions_foretold": layer.estimate and layer.estimate.instructions,
+                "cycles_foretold": layer.estimate and layer.estimate.cycles,
                 "constant_bytes": layer.constant_bytes,
                 "functions": functions_json(*layer.calls),
             }

@@ -92,21 +92,24 @@ def layer_table(cost: Cost, code: tuple[CLayer, ...]) -> Table:
         Column("constants", "B"),
         Column("in + out", "B"),
         Column("scratch", "B"),
+        Column("cycles"),
         Column("kernel", text=True),
     )
     rows = [Row(_layer_cells(i, row, layer)) for i, (row, layer) in enumerate(zip(cost.rows, code, strict=True), 1)]
     constants = sum(layer.constant_bytes for layer in code)
+    cycles = sum(layer.estimate.cycles for layer in code if layer.estimate)
     total: tuple[Cell, ...] = (
         "", "total", "", "", "", cost.macs, None, cost.weight_storage_bytes, cost.weight_container_bytes, constants,
-        None, None, "",
+        None, None, cycles or None, "",
     )  # fmt: skip
     most: tuple[Cell, ...] = (
         "", "most", "", "", "", max((row.macs for row in cost.rows), default=0), None, None, None, None,
-        cost.peak_activation_bytes, max((layer.scratch_bytes for layer in code), default=0), "",
+        cost.peak_activation_bytes, max((layer.scratch_bytes for layer in code), default=0), None, "",
     )  # fmt: skip
     notes = (
         "stored: weights at their bits; container: in whole int8 cells; constants: all of the layer's flash, with",
         "biases, rescaling, parameters. The arena can be smaller than the largest in + out where layers work in place.",
+        "cycles: by the measured costs of the kernels, where there are; `subbyte profile` counts them.",
     )
     return Table("Layers, estimated", columns, (*rows, Row(total, Tone.TOTAL), Row(most, Tone.TOTAL)), notes)
 
@@ -126,6 +129,7 @@ def _layer_cells(index: int, row: CostRow, layer: CLayer) -> tuple[Cell, ...]:
         layer.constant_bytes or None,
         row.activation_bytes,
         layer.scratch_bytes or None,
+        layer.estimate.cycles if layer.estimate else None,
         layer.kernel.removeprefix("sb_") or "none: the same bytes",
     )
 
@@ -306,6 +310,8 @@ def _layer_json(row: CostRow, layer: CLayer) -> dict[str, Any]:
         "activation_bytes": row.activation_bytes,
         "scratch_bytes": layer.scratch_bytes,
         "kernel": layer.kernel or None,
+        "instructions_estimated": layer.estimate and layer.estimate.instructions,
+        "cycles_estimated": layer.estimate and layer.estimate.cycles,
     }
 
 

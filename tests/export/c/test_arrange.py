@@ -12,7 +12,7 @@ from toolchain.core import known_core
 from toolchain.device.host import HostModel
 from toolchain.errors import ModelError
 from toolchain.export.c import Aims, CModel, c_sources
-from toolchain.export.c.kernel_table import KERNELS, choose_kernel
+from toolchain.export.c.kernel_table import KERNELS, candidates
 from toolchain.export.project import c_runtime
 from toolchain.export.project.runtime import tflm_runtime
 from toolchain.graph.graph import Graph
@@ -131,10 +131,10 @@ def test_where_memory_is_tight_kernels_with_little_scratch_are_taken() -> None:
     (op,) = graph.operators
     takers = [kernel for kernel in KERNELS if kernel.operator is Conv2D and kernel.refuses(graph, op, M4) is None]
     needs = {kernel.function: kernel.scratch_bytes(graph, op) for kernel in takers}
-    preferred = choose_kernel(graph, op, M4).kernel.function
+    preferred = candidates(graph, op, M4).taking[0].function
     assert needs[preferred] > min(needs.values())
-    assert choose_kernel(graph, op, M4, most_scratch=needs[preferred]).kernel.function == preferred
-    assert needs[choose_kernel(graph, op, M4, most_scratch=0).kernel.function] == min(needs.values())
+    assert candidates(graph, op, M4, most_scratch=needs[preferred]).taking[0].function == preferred
+    assert needs[candidates(graph, op, M4, most_scratch=0).taking[0].function] == min(needs.values())
 
 
 def test_tflite_micro_plans_its_own_arena() -> None:

@@ -14,6 +14,7 @@ from toolchain.core import known_core
 from toolchain.device.host import HostModel, host_compiler
 from toolchain.errors import ModelError
 from toolchain.export.c import CModel, c_sources
+from toolchain.export.c.kernel_table import KERNELS
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run, run_batch
 from toolchain.graph.tflite_in import read_tflite
@@ -110,7 +111,7 @@ def test_text_knows_no_date_and_no_path() -> None:
 
 
 def test_only_the_kernels_that_are_called_come_along() -> None:
-    model = c_sources(_small().graph(), M0)
+    model = c_sources(_small().graph(), M0, table=KERNELS)
     assert model.kernels == (
         "sb_average_pool2d_s8.c",
         "sb_clamp_s8.c",
@@ -130,7 +131,7 @@ def test_constants_that_layers_share_are_there_once() -> None:
     weights = np.random.default_rng(0).integers(-99, 99, (4, 4))
     same = {"weights": weights, "bias": [1, 2, 3, 4], "per_channel": False, "scale": 0.05, "zero_point": 3}
     graph = net.conv2d(4, **same).conv2d(4, **same).graph()
-    model = c_sources(graph, M4)
+    model = c_sources(graph, M4, table=KERNELS)
     first, second = model.layers
     assert [constant.role for constant in first.constants] == ["weights", "channels", "layer"]
     assert "weights" not in [constant.role for constant in second.constants]
@@ -140,11 +141,11 @@ def test_constants_that_layers_share_are_there_once() -> None:
 
 def test_fast_kernel_that_is_passed_over_says_why() -> None:
     graph = GraphBuilder("steep", (1, 4, 4, 4), seed=2).conv2d(4, scale=1e-5).graph()
-    layer = c_sources(graph, M4).layers[0]
+    layer = c_sources(graph, M4, table=KERNELS).layers[0]
     assert layer.kernel == "sb_conv2d_1x1_s8_dsp"
     reason = dict(layer.passed_over)["sb_conv2d_1x1_paired_s8_dsp"]
     assert reason.startswith("a channel's scale is at least half the output's")
-    assert dict(c_sources(graph, M0).layers[0].passed_over)["sb_conv2d_1x1_s8_dsp"] == (
+    assert dict(c_sources(graph, M0, table=KERNELS).layers[0].passed_over)["sb_conv2d_1x1_s8_dsp"] == (
         "cortex-m0plus has no DSP instructions"
     )
 
@@ -161,7 +162,7 @@ def test_convolution_behind_a_relu_takes_straight_lines() -> None:
 
 def test_manifest_says_what_was_made_of_what() -> None:
     graph = _small().graph()
-    manifest = c_sources(graph, M4).manifest
+    manifest = c_sources(graph, M4, table=KERNELS).manifest
     assert manifest["graph_sha256"] == graph.sha256
     assert [layer["rounding"] for layer in manifest["layers"]] == [
         *("twice",) * 3, "once, in the division", "never", "twice", "twice",

@@ -39,7 +39,7 @@ def test_nothing_of_this_machine_gets_in(name: str, tmp_path: Path) -> None:
         assert trace not in everything
     assert not re.search(r"\b20[0-9][0-9]-[01][0-9]-[0-3][0-9]\b", everything)
     assert all(text.endswith("\n") and "\t\n" not in text and " \n" not in text for text in sources.values())
-    assert all("{{" not in text and "{%" not in text for text in sources.values())
+    assert all("{{ " not in text and "{% " not in text for text in sources.values())
 
 
 def test_a_board_gets_only_the_files_that_it_needs() -> None:

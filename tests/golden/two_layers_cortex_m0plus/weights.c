@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants of two_layers: 175 bytes of flash. Weights are in the order in which their kernel reads them; a bias
+ * Constants of two_layers: 163 bytes of flash. Weights are in the order in which their kernel reads them; a bias
  * holds the input's zero point as well. Constants that several layers have stand at the first of them.
  *
  * Generated, do not edit. Graph: sha256 48edb47962d35881. Core: cortex-m0plus, without DSP instructions.
@@ -8,13 +8,12 @@
  */
 #include "weights.h"
 
-/* ---- 0 conv2d_0: conv2d_s8_scalar ---- */
+/* ---- 0 conv2d_0: conv2d_s8 ---- */
 
-/* [3, 2, 2, 2] as fours within 255 and what is above; scales 0.00356904 .. 0.00978952 */
-_Alignas(4) static const int8_t two_layers_conv2d_0_weights[36] = {
-    -7,    3,   65,  115,    0,  -91,   82,   82,  -64,  -48,   94,  -20,  -58,   84,  -62,  -23,
-    37,   13, -106,  -99,   93,   65,   86,   10,    4, -119,    3,   32,    0,    0,    0,    0,
-     3,  -21,    0,    0,
+/* [3, 2, 2, 2] as they are; scales 0.00356904 .. 0.00978952 */
+static const int8_t two_layers_conv2d_0_weights[24] = {
+    -7,    3,   65,  115, -119,  -91,   82,  114,  -64,  -48,   94,  -20,  -58,   84,  -62,  -23,
+    37,   13, -106, -120,   93,   65,   86,   10,
 };
 
 /* bias, multiplier */
@@ -57,11 +56,11 @@ const sb_mean_layer two_layers_mean_1_layer = {
   .output_zero_point = 4,
 };
 
-/* ---- 2 fullyconnected_2: fully_connected_s8_scalar ---- */
+/* ---- 2 fullyconnected_2: fully_connected_s8 ---- */
 
-/* [2, 3] as four output channels, interleaved, each weight + 128; scales 0.00668969 .. 0.0177754 */
+/* [2, 3] as they are; scales 0.00668969 .. 0.0177754 */
 static const int8_t two_layers_fullyconnected_2_weights[6] = {
-    35,   98,  103,  -25,   52, -127,
+   -93,  -30,  -25,  103,  -76,    1,
 };
 
 /* bias, multiplier */

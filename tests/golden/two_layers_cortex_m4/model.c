@@ -50,9 +50,9 @@ void two_layers_run(void)
   sb_mean_s8(&two_layers_mean_1_layer, arena + 68, arena + 68);
   TRACE(1, arena + 68, 3);
 
-  /* 2 fullyconnected_2: fully_connected_s8_dsp: [3] -> [2], 6 MAC;
+  /* 2 fullyconnected_2: fully_connected_s8: [3] -> [2], 6 MAC;
      arena 68..71 -> 0..2 */
-  sb_fully_connected_s8_dsp(&two_layers_fullyconnected_2_layer, arena + 68, arena + 0);
+  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena + 68, arena + 0);
   TRACE(2, arena + 0, 2);
 }
 

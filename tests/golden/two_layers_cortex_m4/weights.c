@@ -51,10 +51,10 @@ const sb_mean_layer two_layers_mean_1_layer = {
   .output_zero_point = 4,
 };
 
-/* ---- 2 fullyconnected_2: fully_connected_s8_dsp ---- */
+/* ---- 2 fullyconnected_2: fully_connected_s8 ---- */
 
-/* [2, 3] as four output channels, interleaved by fours; scales 0.00668969 .. 0.0177754 */
-_Alignas(4) static const int8_t two_layers_fullyconnected_2_weights[6] = {
+/* [2, 3] as they are; scales 0.00668969 .. 0.0177754 */
+static const int8_t two_layers_fullyconnected_2_weights[6] = {
    -93,  -30,  -25,  103,  -76,    1,
 };
 

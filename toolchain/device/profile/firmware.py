@@ -14,6 +14,7 @@ of it and of everything it calls belongs to one layer, by the line of model.c th
 import bisect
 import re
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from toolchain.device.profile.timing import timing_of
 from toolchain.device.profile.trace import Span, trace_run
 from toolchain.errors import BoardError, ToolError
 from toolchain.export.c import Aims, CModel
+from toolchain.export.c.costs import Estimate
+from toolchain.export.c.kernel import Kernel
 from toolchain.export.project import Application, KnownAnswers, Project, c_model, c_runtime
 from toolchain.graph.graph import Graph
 
@@ -39,7 +42,8 @@ _SECONDS = 900.0
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """One operator. tally: of it alone. calls: the functions it called, with what they did."""
+    """One operator. tally: of it alone. calls: the functions it called, with what they did. estimate: what the kernel's
+    measured costs say of it, without running it."""
 
     name: str
     op: str
@@ -48,6 +52,7 @@ class LayerProfile:
     constant_bytes: int
     tally: Tally
     calls: tuple[Call, ...]
+    estimate: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,12 @@ class StackUse:
 @dataclass(frozen=True)
 class Memory:
     """Bytes. flash_bytes: the whole firmware as linked. engine_code_bytes: code of model, kernels and the library
-    functions that are linked. constant_bytes: constants of the model. static_bytes: variables beside the arena."""
+    functions that are linked; kernel_files: each C file of kernels/ of it. constant_bytes: of the model. static_bytes:
+    variables beside the arena."""
 
     flash_bytes: int
     engine_code_bytes: int
+    kernel_files: Mapping[str, int]
     constant_bytes: int
     arena_bytes: int
     static_bytes: int
@@ -127,8 +134,9 @@ class Profile:
         return sum(layer.macs for layer in self.layers)
 
 
-# Cores that no board of ours has in QEMU, and one that carries out every instruction of theirs: Armv7-M has those of
-# Armv6-M, Armv8-M Mainline those of its Baseline. Source: Armv7-M ARM (DDI 0403) D3, Armv8-M ARM (DDI 0553) A1.3.
+# Cores of small boards or of none, and the one of a large board that carries out all their instructions: Armv7-M has
+# those of Armv6-M, Armv8-M Mainline those of its Baseline.
+# Source: Armv7-M ARM (DDI 0403) D3, Armv8-M ARM (DDI 0553) A1.3.
 _RUN_BY = {"cortex-m0": "cortex-m3", "cortex-m0plus": "cortex-m3", "cortex-m23": "cortex-m33"}
 
 
@@ -156,18 +164,26 @@ def random_input(graph: Graph, seed: int) -> Batch:
     }
 
 
-def profile_model(graph: Graph, board: Board, *, aims: Aims = Aims(), inputs: Batch | None = None) -> Profile:
+def profile_model(
+    graph: Graph,
+    board: Board,
+    *,
+    aims: Aims = Aims(),
+    inputs: Batch | None = None,
+    table: Sequence[Kernel] | None = None,
+) -> Profile:
     """One inference of `graph` on `board`, or on its emulated stand-in.
 
     inputs: name -> int8 [N, *shape]; a random one from seed 0 where not given. The first is counted; the others are
     run behind it for their outputs. board: its core may be any that the emulated machine can run, such as a Cortex-M0+
-    on a Cortex-M3's (dataclasses.replace).
+    on a Cortex-M3's (dataclasses.replace). table: kernels to choose from, as for c_sources.
 
     Raises BoardError, ModelError, DoesNotFitError or ToolError with one clear text.
     """
     stand_in = emulated_stand_in(board)
-    model = c_model(graph, stand_in, aims)
-    project = Project(graph, stand_in, c_runtime(graph, stand_in, aims), None, KnownAnswers(), Application.VERIFY)
+    model = c_model(graph, stand_in, aims, table)
+    runtime = c_runtime(graph, stand_in, aims, table)
+    project = Project(graph, stand_in, runtime, None, KnownAnswers(), Application.VERIFY)
     batch = packed(graph, random_input(graph, 0) if inputs is None else inputs)
     with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as name:
         folder = Path(name)
@@ -235,6 +251,7 @@ def _layers(model: CModel, tree: CallTree) -> tuple[LayerProfile, ...]:
             constant_bytes=layer.constant_bytes,
             tally=summed((*parts[layer.name], *(call.total for call in calls.get(layer.name, ())))),
             calls=tuple(calls.get(layer.name, ())),
+            estimate=layer.estimate,
         )
         for layer in model.whole_layers
     )
@@ -250,6 +267,7 @@ def memory_of(build: Build, said: str) -> Memory:
     return Memory(
         flash_bytes=sizes.flash,
         engine_code_bytes=sum(part.code_bytes for part in of_engine),
+        kernel_files=sizes.kernel_files,
         constant_bytes=sum(part.constant_bytes for part in of_engine),
         arena_bytes=sizes.arena,
         static_bytes=sizes.rest,

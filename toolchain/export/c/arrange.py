@@ -27,8 +27,8 @@ _TRIES = 8
 # The shares of the arena that the scratch of one kernel may take where memory is tight, and where it is very tight.
 _TIGHT_SHARES = (1 / 16, 0)
 
-# An operator and the most scratch that its kernel should take, None for any -> its kernel.
-Choose = Callable[[Graph, Operator, int | None], Choice]
+# A Graph and the most scratch that a kernel should take, None for any -> the kernel of each operator.
+Choose = Callable[[Graph, int | None], Mapping[str, Choice]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def _planned(
     graph: Graph, stages: tuple[Stage, ...], core: Core, choose: Choose, most_scratch: int | None = None
 ) -> Arrangement:
     banded = in_bands(graph, stages)
-    choices = {op.name: choose(banded.graph, op, most_scratch) for op in banded.graph.operators}
+    choices = choose(banded.graph, most_scratch)
     scratch = {op.name: choices[op.name].kernel.scratch_bytes(banded.graph, op) for op in banded.graph.operators}
     overwrites = {op.name: choices[op.name].kernel.overwrites(banded.graph, op) for op in banded.graph.operators}
     plan = plan_arena(banded.graph, scratch, overwrites, alignment=core.alignment_bytes)

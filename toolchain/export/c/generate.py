@@ -21,11 +21,13 @@ from toolchain.assets import asset_folder
 from toolchain.core import Core
 from toolchain.export.c.aims import Aims
 from toolchain.export.c.arrange import arranged
+from toolchain.export.c.choice import choose_kernels
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
 from toolchain.export.c.code import Activation, Call, LayerCode, Place
 from toolchain.export.c.constants import ConstantPool, Definition
+from toolchain.export.c.costs import Estimate, cost_table
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.kernel_table import KERNELS, Choice, choose_kernel
+from toolchain.export.c.kernel_table import Choice, first_kernels
 from toolchain.export.c.names import Names, names_of
 from toolchain.export.templates import render
 from toolchain.graph.bands import Banded
@@ -118,22 +120,29 @@ def c_sources(
     aims: Aims = Aims(),
     reserved_ram_bytes: int = 0,
     remake: str = REMAKE,
-    table: Sequence[Kernel] = KERNELS,
+    table: Sequence[Kernel] | None = None,
 ) -> CModel:
     """The C of the Graph `source` for `core`.
 
     aims: what the C is to be good at. reserved_ram_bytes: what of aims.max_ram_bytes is not for the arena. remake: the
     command that makes it again, for the heads of the files. table: kernels to choose from, the first that takes an
-    operator gets it.
+    operator gets it; without one all of them, by their measured costs.
 
     Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit, and where
     activations and scratch cannot be made to fit.
     """
     limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
-    arrangement = arranged(source, core, lambda graph, op, most: choose_kernel(graph, op, core, table, most), limit)
+
+    def choose(graph: Graph, most_scratch: int | None) -> Mapping[str, Choice]:
+        if table is None:
+            return choose_kernels(graph, core, aims, most_scratch)
+        return first_kernels(graph, core, table, most_scratch)
+
+    arrangement = arranged(source, core, choose, limit)
     banded, choices, plan = arrangement.banded, arrangement.choices, arrangement.plan
     graph = banded.graph
     names = names_of(graph)
+    costs = cost_table(core.name)
     pool = ConstantPool(graph.name)
     layers, views = [], []
     literals: dict[str, str] = {}  # constant read as an activation -> its symbol
@@ -150,7 +159,8 @@ def c_sources(
         texts = (_call_text(call, op, plan, literals, struct) for call in code.calls)
         calls = tuple(text for text in texts if text is not None)
         function = kernel.function if calls else ""
-        layers.append(_layer(banded, op, choices[op.name], function, constants, plan))
+        estimate = costs.estimate(graph, op, kernel, code) if costs else None
+        layers.append(_layer(banded, op, choices[op.name], function, constants, plan, estimate))
         views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
     kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
     inputs = _ports(graph, graph.inputs, "input", names, plan)
@@ -187,7 +197,13 @@ def _literals(graph: Graph, code: LayerCode) -> list[str]:
 
 
 def _layer(
-    banded: Banded, op: Operator, choice: Choice, function: str, constants: list[Constant], plan: Plan
+    banded: Banded,
+    op: Operator,
+    choice: Choice,
+    function: str,
+    constants: list[Constant],
+    plan: Plan,
+    estimate: Estimate | None,
 ) -> CLayer:
     scratch = plan.scratch_of(op.name)
     return CLayer(
@@ -201,6 +217,7 @@ def _layer(
         constants=tuple(constants),
         scratch_bytes=0 if scratch is None else scratch.n_bytes,
         in_place=plan.allocation(op.writes[0]).takes_over,
+        estimate=estimate,
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of all kernels, and which of them an operator gets on a core: the first that does not refuse.
+"""The table of all kernels, and which of them take an operator on a core; export/c/choice.py chooses among those.
 
 To add a kernel: its C file in firmware_templates/kernels/, its prototype in sb_kernels.h, and a row here (in the
 module of its operators), before the rows that it is better than. tests/kernels/ loops over this table.
@@ -30,30 +30,56 @@ KERNELS: tuple[Kernel, ...] = (
 
 @dataclass(frozen=True)
 class Choice:
-    """kernel: the one taken. passed_over: better ones, each with the reason why it could not be taken."""
+    """kernel: the one taken. passed_over: others that stand before it, each with the reason why it was not."""
 
     kernel: Kernel
     passed_over: tuple[tuple[str, str], ...]
 
 
-def choose_kernel(
-    graph: Graph, op: Operator, core: Core, table: Sequence[Kernel] = KERNELS, most_scratch: int | None = None
-) -> Choice:
-    """The first kernel of the table that takes `op` on `core`. Raises ModelError where none does.
+@dataclass(frozen=True)
+class Candidates:
+    """The kernels for one operator in the order of the table, each with why it does not take it, None where it does."""
 
-    most_scratch: bytes of working memory that it should do with; where none does, the one with the least is taken.
+    rows: tuple[tuple[Kernel, str | None], ...]
+
+    @property
+    def taking(self) -> tuple[Kernel, ...]:
+        """Those that take it."""
+        return tuple(kernel for kernel, reason in self.rows if reason is None)
+
+    def refused_before(self, kernel: Kernel) -> tuple[tuple[str, str], ...]:
+        """Those that stand before `kernel` and cannot take it, each with the reason."""
+        before = self.rows[: next(index for index, row in enumerate(self.rows) if row[0] is kernel)]
+        return tuple((row.function, reason) for row, reason in before if reason is not None)
+
+
+def candidates(
+    graph: Graph, op: Operator, core: Core, table: Sequence[Kernel] = KERNELS, most_scratch: int | None = None
+) -> Candidates:
+    """Which kernels of the table take `op` on `core`. Raises ModelError where none does.
+
+    most_scratch: bytes of working memory that it should do with; where none does, those with the least are taken.
     """
-    if most_scratch is not None:
-        takers = [k for k in table if isinstance(op, k.operator) and k.refuses(graph, op, core) is None]
-        needs = {kernel: kernel.scratch_bytes(graph, op) for kernel in takers}
-        lean = min(needs, key=lambda kernel: max(needs[kernel], most_scratch), default=None)
-        table = [kernel for kernel in table if lean in (kernel, None)]
-    passed_over: list[tuple[str, str]] = []
-    for kernel in table:
-        if isinstance(op, kernel.operator):
-            reason = kernel.refuses(graph, op, core)
-            if reason is None:
-                return Choice(kernel, tuple(passed_over))
-            passed_over.append((kernel.function, reason))
-    reasons = "; ".join(f"{name or 'no copy'}: {reason}" for name, reason in passed_over)
-    raise ModelError(f"graph {graph.name}: operator {op.name}: no C kernel takes this {op.kind}: {reasons}")
+    rows = tuple((kernel, kernel.refuses(graph, op, core)) for kernel in table if isinstance(op, kernel.operator))
+    if all(reason is not None for _, reason in rows):
+        reasons = "; ".join(f"{kernel.function or 'no copy'}: {reason}" for kernel, reason in rows)
+        raise ModelError(f"graph {graph.name}: operator {op.name}: no C kernel takes this {op.kind}: {reasons}")
+    if most_scratch is None:
+        return Candidates(rows)
+    needs = [kernel.scratch_bytes(graph, op) if reason is None else None for kernel, reason in rows]
+    most = max(most_scratch, min(need for need in needs if need is not None))
+    return Candidates(
+        tuple(
+            (kernel, f"works in {need} B of scratch, more than {most}" if need is not None and need > most else reason)
+            for (kernel, reason), need in zip(rows, needs, strict=True)
+        )
+    )
+
+
+def first_kernels(
+    graph: Graph, core: Core, table: Sequence[Kernel], most_scratch: int | None = None
+) -> dict[str, Choice]:
+    """For each operator, by name, the first kernel of the table that takes it; most_scratch and errors as for
+    candidates."""
+    found = {op.name: candidates(graph, op, core, table, most_scratch) for op in graph.operators}
+    return {name: Choice(of.taking[0], of.refused_before(of.taking[0])) for name, of in found.items()}

@@ -5,12 +5,13 @@ Every runtime offers the same C in model/model.h, so that applications need not 
 `<prefix>_input()`, `<prefix>_run()`, `<prefix>_output()` (toolchain/export/c/names.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from toolchain.boards import Board
 from toolchain.errors import ModelError
 from toolchain.export.c import Aims, CModel, c_sources
+from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.names import names_of
 from toolchain.export.tflm import tflm_sources
 from toolchain.graph.bands import Banded, in_bands
@@ -41,18 +42,19 @@ class Runtime:
     note: str = ""
 
 
-def c_model(graph: Graph, board: Board, aims: Aims = Aims()) -> CModel:
+def c_model(graph: Graph, board: Board, aims: Aims = Aims(), table: Sequence[Kernel] | None = None) -> CModel:
     """The C of `graph` for `board`. What aims allow of RAM is for the arena and the stack that the board file reserves.
 
-    Raises ModelError as c_sources does.
+    table and errors as for c_sources.
     """
     remake = f"subbyte pack MODEL --board {board.id}{aims.options} -o DIR"
-    return c_sources(graph, board.core, aims=aims, reserved_ram_bytes=board.limits.stack_bytes, remake=remake)
+    reserved = board.limits.stack_bytes
+    return c_sources(graph, board.core, aims=aims, reserved_ram_bytes=reserved, remake=remake, table=table)
 
 
-def c_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
-    """Plain C: the network's layers as calls of Subbyte's kernels. Raises ModelError as c_sources does."""
-    model = c_model(graph, board, aims)
+def c_runtime(graph: Graph, board: Board, aims: Aims = Aims(), table: Sequence[Kernel] | None = None) -> Runtime:
+    """Plain C: the network's layers as calls of Subbyte's kernels; table and errors as for c_sources."""
+    model = c_model(graph, board, aims, table)
     return Runtime(
         "c",
         "plain C, Subbyte's kernels",

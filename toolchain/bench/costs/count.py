@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""count_kernel: what one kernel takes for each layer that it can compute, counted on an emulated core."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from toolchain.arch.layer import Layer
+from toolchain.bench.costs.shapes import together
+from toolchain.boards import Board
+from toolchain.device.profile import profile_model
+from toolchain.export.c.costs.features import features
+from toolchain.export.c.kernel import Kernel
+from toolchain.export.c.kernel_table import KERNELS
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One layer: its features, and what was counted."""
+
+    layer: str
+    features: Mapping[str, int]
+    instructions: int
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One kernel on one core. file_bytes: of it and of the files that it brings along."""
+
+    kernel: str
+    samples: tuple[Sample, ...]
+    file_bytes: Mapping[str, int]
+
+
+def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Counted | None:
+    """Every layer that `kernel` takes on the board's core; None where it takes none, or has no features."""
+    every = together(layers)
+    taken = [
+        index
+        for index, layer in enumerate(layers)
+        for op in every.operators
+        if op.name == f"n{index}_{layer.name}" or op.name == f"n{index}_{layer.name}_map"
+        if isinstance(op, kernel.operator) and kernel.refuses(every, op, board.core) is None
+    ]
+    if not taken:
+        return None
+    graph = together([layers[index] for index in taken])
+    profile = profile_model(graph, board, table=(kernel, *KERNELS))
+    samples = []
+    for op, counted in zip(graph.operators, profile.layers, strict=True):
+        if counted.kernel != kernel.function:
+            continue
+        found = features(graph, op, kernel.function, kernel.code(graph, op))
+        if found is not None:
+            samples.append(Sample(op.name, found, counted.tally.instructions, counted.tally.cycles))
+    return Counted(kernel.function, tuple(samples), profile.memory.kernel_files) if samples else None
