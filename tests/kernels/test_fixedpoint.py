@@ -39,6 +39,11 @@ EACH(smlabb, sb_smlabb((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlabt, sb_smlabt((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlatb, sb_smlatb((uint32_t)x[i], (uint32_t)a[i], b[i]))
 EACH(smlatt, sb_smlatt((uint32_t)x[i], (uint32_t)a[i], b[i]))
+EACH(smmla, sb_smmla(x[i], a[i], b[i]))
+EACH(sxtab16, (int32_t)sb_sxtab16((uint32_t)x[i], (uint32_t)a[i]))
+EACH(larger_bytes, (int32_t)sb_larger_bytes((uint32_t)x[i], (uint32_t)a[i]))
+EACH(smaller_bytes, (int32_t)sb_smaller_bytes((uint32_t)x[i], (uint32_t)a[i]))
+EACH(ssat8_line, sb_ssat8_line(x[i]))
 EACH(sxtb16, (int32_t)sb_sxtb16((uint32_t)x[i]))
 EACH(sxtb16_ror8, (int32_t)sb_sxtb16_ror8((uint32_t)x[i]))
 """
@@ -184,6 +189,13 @@ def test_written_out_instructions_do_what_the_manual_says(c: Callable[[str], Fun
     assert np.array_equal(c("smlatt")(x, a, b), wrap_int32(top + b))
     assert np.array_equal(c("smlabt")(x, a, b), wrap_int32(halves[0] * tops[1] + b))
     assert np.array_equal(c("smlatb")(x, a, b), wrap_int32(tops[0] * halves[1] + b))
+    assert np.array_equal(c("smmla")(x, a, b), wrap_int32(b + (x * a >> 32)))
+    assert np.array_equal(c("ssat8_line")(x, a, b), np.clip(x >> 19, -128, 127))
+    lanes = [v.astype(np.int32).view(np.int8) for v in (x, a)]
+    for name, choose in (("larger_bytes", np.maximum), ("smaller_bytes", np.minimum)):
+        assert np.array_equal(c(name)(x, a, b), choose(*lanes).view(np.int32)), name
+    added = x.astype(np.int32).view(np.int16) + a.astype(np.int32).view(np.int8).reshape(-1, 4)[:, ::2].ravel()
+    assert np.array_equal(c("sxtab16")(x, a, b), added.astype(np.int16).view(np.int32))
     pair = x.astype(np.int32).view(np.int8).reshape(-1, 4).astype(np.int16)
     assert np.array_equal(c("sxtb16")(x, a, b), np.ascontiguousarray(pair[:, ::2]).view(np.int32).ravel())
     assert np.array_equal(c("sxtb16_ror8")(x, a, b), np.ascontiguousarray(pair[:, 1::2]).view(np.int32).ravel())
