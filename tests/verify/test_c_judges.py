@@ -14,6 +14,7 @@ import pytest
 from tests.graphs import GraphBuilder, random_graph, random_inputs
 from toolchain.boards import load_board
 from toolchain.errors import BoardError
+from toolchain.export.c import Aims, c_sources
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run
@@ -82,6 +83,32 @@ def test_a_changed_weight_is_traced_to_its_layer(make: Callable[[Subject], Judge
     assert finding.standing is Standing.DIFFERS
     assert finding.first_differing_layer == layer
     assert finding.bytes_differing and finding.max_difference
+
+
+def _residual() -> Graph:
+    net = GraphBuilder("residual", (1, 16, 16, 3), seed=6).conv2d(8, (3, 3))
+    before = net.last
+    net.conv2d(8, (3, 3)).conv2d(8, (3, 3)).add(before, scale=0.06).conv2d(8, (3, 3), stride=(2, 2))
+    return net.mean(scale=0.03).fully_connected(4, scale=0.05).graph()
+
+
+@pytest.mark.parametrize("make", [CHostDspJudge, *MAKERS[3:]])
+def test_a_changed_weight_is_traced_to_its_layer_through_bands(make: Callable[[Subject], Judge]) -> None:
+    graph = _residual()
+    plain = c_sources(graph, CHostDspJudge.core).arena_bytes
+    aims = Aims(max_ram_bytes=4096 + plain * 8 // 10)
+    judge = make(replace(_subject(_with_one_weight_changed(graph, "conv2d_2")), aims=aims))
+    (_, finding) = agreement(graph, [judge], random_inputs(graph, 4)).findings
+    assert (finding.standing, finding.first_differing_layer) == (Standing.DIFFERS, "conv2d_2")
+
+
+def test_a_limit_of_ram_that_another_core_cannot_meet_stops_no_judge() -> None:
+    graph = _residual()
+    judge = CHostJudge(replace(_subject(graph), aims=Aims(max_ram_bytes=4096 + 64)))
+    assert [finding.standing for finding in agreement(graph, [judge], random_inputs(graph, 3)).findings] == [
+        Standing.AGREES,
+        Standing.AGREES,
+    ]
 
 
 def test_boards_are_named_once_in_lists_repeats_or_all() -> None:
