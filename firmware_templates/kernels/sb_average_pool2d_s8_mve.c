@@ -32,10 +32,12 @@ void sb_average_pool2d_s8_mve(const sb_pool_layer *layer, const int8_t *input, i
       const sb_range columns = sb_inside(x * w->stride_w - w->pad_left, w->kernel_w, w->input_w);
       const int8_t *corner = input + rows.first * row_step + columns.first * channels;
       const int32_t count = rows.count * columns.count, reciprocal = (1 << 30) / count + 1;
+      /* Where the window is as wide as the image, its rows are one. */
+      const int32_t runs = columns.count == w->input_w ? 1 : rows.count;
       for (int32_t left = channels; left > 0; left -= 4) {
         int32x4_t sums = vdupq_n_s32(0);
-        for (int32_t row = 0; row < rows.count; row++) {
-          sums = sb_add_pixels(sums, corner + row * row_step, columns.count, channels, left);
+        for (int32_t i = 0; i < runs; i++) {
+          sums = sb_add_pixels(sums, corner + i * row_step, count / runs, channels, left);
         }
         vstrbq_p_s32(to, quotients(sums, count / 2, reciprocal), vctp32q((uint32_t)left));
         corner += 4;

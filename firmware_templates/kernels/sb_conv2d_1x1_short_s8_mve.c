@@ -20,12 +20,15 @@ void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input,
   for (int32_t left = pixels; left > 0; left -= tile.fresh) {
     const sb_tile before = tile;
     tile = sb_next_tile(before, left);
-    int8_t *patch = sb_begin_tile(scratch, pitch, before, tile);
-    for (int32_t i = 0; i < tile.fresh; i++) {
-      sb_copy_vectors(patch, input, depth);
-      patch += pitch;
-      input += depth;
+    int8_t *const patch = sb_begin_tile(scratch, pitch, before, tile);
+    if (pitch == depth) {
+      sb_copy_vectors(patch, input, tile.fresh * depth);
+    } else {
+      for (int32_t i = 0; i < tile.fresh; i++) {
+        sb_copy_vectors(patch + i * pitch, input + i * depth, depth);
+      }
     }
+    input += tile.fresh * depth;
     const int32_t count = tile.again + tile.fresh;
     sb_short_rows_s8_mve(layer, scratch, depth, count, to - tile.again * layer->output_channels);
     to += tile.fresh * layer->output_channels;

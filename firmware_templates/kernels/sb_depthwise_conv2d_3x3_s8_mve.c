@@ -10,7 +10,8 @@
  *     x8 x9 xa xb      w w w .     . w w w     w w w .     . w w w
  *     xc xd xe xf      . . . .     . . . .     w w w .     . w w w
  *
- * An odd last row or column comes again with the one before it; where there is but one, it is its own neighbour.
+ * Two columns at a time go down the image. An odd last row or column comes again with the one before it; where there
+ * is but one, it is its own neighbour.
  *
  * weights: [output_channels][kernel_h][kernel_w]. scratch: the plane, see sb_plane_mve.h.
  */
@@ -73,29 +74,20 @@ static void convolve(const sb_window *w, const geometry *shared, const int8_t *p
   for (int32_t i = 0; i < 4; i++) {
     weights[i] = sb_gather(channel_weights, g.orders[i]);
   }
-  const int32_t twos = w->output_w > 1 ? w->output_w / 2 : 1;
-  const int32_t again = g.beside & w->output_w;
-  const int32_t two_rows = 2 * w->output_w * g.channels;
-  for (int32_t left = w->output_h;;) {
-    const int8_t *corner = plane;
-    int8_t *to = output;
-    for (int32_t i = twos; i > 0; i--) {
+  const int32_t pairs = w->output_h > 1 ? w->output_h / 2 : 1;
+  const int32_t again = g.below & w->output_h;
+  const int32_t row = w->output_w * g.channels;
+  for (int32_t left = w->output_w; left > 0; left -= 2) {
+    const int32_t x = w->output_w - left - (left == 1 ? g.beside : 0);
+    const int8_t *corner = plane + x;
+    int8_t *to = output + x * g.channels;
+    for (int32_t i = pairs; i > 0; i--) {
       two_by_two(corner, &g, weights, &scaling, to);
-      corner += 2;
-      to += 2 * g.channels;
+      corner += 2 * g.pitch;
+      to += 2 * row;
     }
     if (again) {
-      two_by_two(corner - 1, &g, weights, &scaling, to - g.channels);
-    }
-    left -= 2;
-    if (left <= 0) {
-      return;
-    }
-    plane += 2 * g.pitch;
-    output += two_rows;
-    if (left == 1) {
-      plane -= g.pitch;
-      output -= two_rows / 2;
+      two_by_two(corner - g.pitch, &g, weights, &scaling, to - row);
     }
   }
 }
