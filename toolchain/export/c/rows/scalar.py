@@ -33,8 +33,9 @@ from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected
 from toolchain.graph.requantisation import Requantisation, conv_requantisation, fully_connected_requantisation
 
-# Times 128, the magnitude of an activation, it stays below 2^15.
+# Magnitudes of weights whose products are summed up in 16 bits: times 128, that of an activation, it is below 2^15.
 _CHUNK = 255
+# Values that one byte of the rest can skip.
 _SKIP = 255
 
 
