@@ -14,13 +14,14 @@ The same Graph and core give the same bytes: no date, path or host is in the tex
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from toolchain.assets import asset_folder
 from toolchain.core import Core
 from toolchain.export.c.aims import Aims
-from toolchain.export.c.arrange import arranged
+from toolchain.export.c.arrange import Arrangement, arranged
 from toolchain.export.c.choice import choose_kernels
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
 from toolchain.export.c.code import Activation, Call, LayerCode, Place
@@ -131,14 +132,7 @@ def c_sources(
     Raises ModelError where an operator is beyond what the C kernels take, naming it and the limit, and where
     activations and scratch cannot be made to fit.
     """
-    limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
-
-    def choose(graph: Graph, most_scratch: int | None) -> Mapping[str, Choice]:
-        if table is None:
-            return choose_kernels(graph, core, aims, most_scratch)
-        return first_kernels(graph, core, table, most_scratch)
-
-    arrangement = arranged(source, core, choose, limit)
+    arrangement = _arrangement(source, core, aims, reserved_ram_bytes, None if table is None else tuple(table))
     banded, choices, plan = arrangement.banded, arrangement.choices, arrangement.plan
     graph = banded.graph
     names = names_of(graph)
@@ -189,6 +183,21 @@ def c_sources(
     return CModel(
         banded, arrangement.plain_arena_bytes, core, aims, names.prefix, sources, host, plan, tuple(layers), kernels
     )
+
+
+# A firmware's sources and its report ask for the same one, and to fit a limit of RAM takes seconds.
+@lru_cache(maxsize=4)
+def _arrangement(
+    source: Graph, core: Core, aims: Aims, reserved_ram_bytes: int, table: tuple[Kernel, ...] | None
+) -> Arrangement:
+    limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
+
+    def choose(graph: Graph, most_scratch: int | None) -> Mapping[str, Choice]:
+        if table is None:
+            return choose_kernels(graph, core, aims, most_scratch)
+        return first_kernels(graph, core, table, most_scratch)
+
+    return arranged(source, core, choose, limit)
 
 
 def _literals(graph: Graph, code: LayerCode) -> list[str]:
