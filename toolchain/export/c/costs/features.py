@@ -33,7 +33,9 @@ class Blocks:
 
 # Those that take more than one at a time; see the drawings in their files.
 BLOCKS = {
+    "sb_conv2d_1x1_paired_relu_s8_dsp": Blocks(3, 2, 4),
     "sb_conv2d_1x1_paired_s8_dsp": Blocks(3, 2, 4),
+    "sb_conv2d_paired_relu_s8_dsp": Blocks(3, 2, 4),
     "sb_conv2d_paired_s8_dsp": Blocks(3, 2, 4),
     "sb_conv2d_1x1_s8_dsp": Blocks(2, 2, 4),
     "sb_conv2d_s8_dsp": Blocks(2, 2, 4),
@@ -45,11 +47,13 @@ BLOCKS = {
     "sb_fully_connected_paired_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_scalar": Blocks(1, 4, 2),
+    "sb_fully_connected_s8_mve": Blocks(1, 4, 16),
     "sb_depthwise_conv2d_3x3_relu_s8_dsp": Blocks(pixels=2, channels=4),
     "sb_depthwise_conv2d_3x3_s8_dsp": Blocks(pixels=2, channels=4),
     "sb_depthwise_conv2d_3x3_s8_mve": Blocks(pixels=2, rows=2),
     "sb_depthwise_conv2d_s8_dsp": Blocks(pixels=2, channels=4),
     "sb_depthwise_conv2d_s8_scalar": Blocks(pixels=4),
+    "sb_depthwise_conv2d_s8_mve": Blocks(pixels=4, products=16),
 }
 
 
@@ -167,7 +171,7 @@ def _by_planes(window: dict[str, int], channels: int, blocks: Blocks) -> dict[st
     for name, times in (("three_taps", passes if three else 0), ("taps", 0 if three else passes)):
         found[f"passes_of_{name}"] = times
         found[f"passes_of_{name}_by_kernel_rows"] = times * window["kernel_h"]
-        found[f"passes_of_{name}_by_kernel"] = times * window["kernel_h"] * window["kernel_w"]
+        found[f"passes_of_{name}_by_kernel"] = times * _blocks(window["kernel_h"] * window["kernel_w"], blocks.products)
     return found
 
 
@@ -206,6 +210,8 @@ def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict
         "passes_by_left_products": vectors * whole * left_products,
         "left_channels": vectors * left,
         "left_channels_by_products": vectors * left * products,
+        "partial_passes": vectors * (left > 0),
+        "partial_passes_by_products": vectors * (left > 0) * _blocks(products, blocks.products),
         "outputs": vectors * channels,
     }
 
@@ -224,6 +230,8 @@ def _(op: AveragePool2D, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[
         "passes_by_window": pixels * whole * window,
         "left_channels": pixels * left,
         "left_channels_by_window": pixels * left * window,
+        "partial_passes": pixels * (left > 0),
+        "partial_passes_by_window": pixels * (left > 0) * window,
         "outputs": pixels * channels,
     }
 
