@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * two_layers, layer by layer: every value has its place in one array, the arena, known before the network runs.
- * At most 104 of its 104 bytes are in use at once.
+ * At most 68 of its 68 bytes are in use at once.
  *
  * Generated, do not edit. Graph: sha256 48edb47962d35881. Core: cortex-m4, with DSP instructions.
  * Made again by: subbyte pack MODEL --board BOARD -o DIR
@@ -23,37 +23,37 @@ void subbyte_trace(int layer, const int8_t *output, int32_t bytes);
 
 _Alignas(4) static int8_t two_layers_arena[TWO_LAYERS_ARENA_BYTES];
 
-_Static_assert(68 + TWO_LAYERS_INPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "input leaves the arena");
-_Static_assert(0 + TWO_LAYERS_OUTPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "output leaves the arena");
+_Static_assert(36 + TWO_LAYERS_INPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "input leaves the arena");
+_Static_assert(4 + TWO_LAYERS_OUTPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "output leaves the arena");
 
 int8_t *two_layers_input(void)
 {
-  return two_layers_arena + 68;
+  return two_layers_arena + 36;
 }
 
 const int8_t *two_layers_output(void)
 {
-  return two_layers_arena + 0;
+  return two_layers_arena + 4;
 }
 
 void two_layers_run(void)
 {
   int8_t *const arena = two_layers_arena;
 
-  /* 0 conv2d_0: conv2d_paired_s8_dsp: [4,3,2] -> [4,3,3], 2x2 stride 1, 288 MAC;
-     arena 68..92 -> 68..104, scratch 0..67 */
-  sb_conv2d_paired_s8_dsp(&two_layers_conv2d_0_layer, arena + 68, arena + 68, arena + 0);
-  TRACE(0, arena + 68, 36);
+  /* 0 conv2d_0: conv2d_s8: [4,3,2] -> [4,3,3], 2x2 stride 1, 288 MAC;
+     arena 36..60 -> 0..36, scratch 60..68 */
+  sb_conv2d_s8(&two_layers_conv2d_0_layer, arena + 36, arena + 0, arena + 60);
+  TRACE(0, arena + 0, 36);
 
   /* 1 mean_1: mean_s8: [4,3,3] -> [3];
-     arena 68..104 -> 68..71 */
-  sb_mean_s8(&two_layers_mean_1_layer, arena + 68, arena + 68);
-  TRACE(1, arena + 68, 3);
+     arena 0..36 -> 0..3 */
+  sb_mean_s8(&two_layers_mean_1_layer, arena + 0, arena + 0);
+  TRACE(1, arena + 0, 3);
 
   /* 2 fullyconnected_2: fully_connected_s8: [3] -> [2], 6 MAC;
-     arena 68..71 -> 0..2 */
-  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena + 68, arena + 0);
-  TRACE(2, arena + 0, 2);
+     arena 0..3 -> 4..6 */
+  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena + 0, arena + 4);
+  TRACE(2, arena + 4, 2);
 }
 
 void two_layers_predict(const int8_t *input, int8_t *output)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Constants of two_layers: 176 bytes of flash. Weights are in the order in which their kernel reads them; a bias
+ * Constants of two_layers: 163 bytes of flash. Weights are in the order in which their kernel reads them; a bias
  * holds the input's zero point as well. Constants that several layers have stand at the first of them.
  *
  * Generated, do not edit. Graph: sha256 48edb47962d35881. Core: cortex-m4, with DSP instructions.
@@ -8,22 +8,28 @@
  */
 #include "weights.h"
 
-/* ---- 0 conv2d_0: conv2d_paired_s8_dsp ---- */
+/* ---- 0 conv2d_0: conv2d_s8 ---- */
 
-/* [3, 2, 2, 2] as pairs of output channels in int16; scales 0.00356904 .. 0.00978952 */
-_Alignas(4) static const int8_t two_layers_conv2d_0_weights[32] = {
-    -7,  -65,   65,   94,    3,  -48,  115,  -20, -119,  -59,   82,  -62,  -91,   83,  114,  -23,
-    37,    0, -106,   -1,   13,    0, -120,   -1,   93,    0,   86,    0,   65,    0,   10,    0,
+/* [3, 2, 2, 2] as they are; scales 0.00356904 .. 0.00978952 */
+static const int8_t two_layers_conv2d_0_weights[24] = {
+    -7,    3,   65,  115, -119,  -91,   82,  114,  -64,  -48,   94,  -20,  -58,   84,  -62,  -23,
+    37,   13, -106, -120,   93,   65,   86,   10,
 };
 
-/* doubled multiplier, bias and shift */
-static const sb_paired_channel two_layers_conv2d_0_channels[4] = {
-  {-839274368, -644857},  {-2052532652, -169979}, {-1024800348, 1036551}, {0, 0},
+/* bias, multiplier */
+static const sb_channel two_layers_conv2d_0_channels[3] = {
+  {-2519, 1727846464}, {-664, 1121217322},  {4049, 1635083474},
 };
 
-const sb_paired_conv_layer two_layers_conv2d_0_layer = {
+/* shift of each channel */
+static const int8_t two_layers_conv2d_0_shifts[3] = {
+    -8,   -6,   -8,
+};
+
+const sb_conv_layer two_layers_conv2d_0_layer = {
   .weights = two_layers_conv2d_0_weights,
   .channels = two_layers_conv2d_0_channels,
+  .shifts = two_layers_conv2d_0_shifts,
   .window = {
     .input_h = 4, .input_w = 3,
     .output_h = 4, .output_w = 3,
@@ -38,7 +44,6 @@ const sb_paired_conv_layer two_layers_conv2d_0_layer = {
   .output_zero_point = 4,
   .low = -128,
   .high = 127,
-  .raised = 0,
 };
 
 /* ---- 1 mean_1: mean_s8 ---- */

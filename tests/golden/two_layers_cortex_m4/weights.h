@@ -10,7 +10,7 @@
 
 #include "kernels/sb_kernels.h"
 
-extern const sb_paired_conv_layer two_layers_conv2d_0_layer;
+extern const sb_conv_layer two_layers_conv2d_0_layer;
 extern const sb_mean_layer two_layers_mean_1_layer;
 extern const sb_fully_connected_layer two_layers_fullyconnected_2_layer;
 
