@@ -46,37 +46,6 @@ SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
   return v;
 }
 
-/*
- * `vectors` > 0 times 16 bytes of two rows with those of three patches: 96 products each time on to six sums, sums[i]
- * of row a, sums[3 + i] of row b. A loop, since GCC 12 keeps too few even registers, which alone VMLADAV adds to, and
- * would move sums to and from the stack within it.
- */
-SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
-                               int32_t *sums)
-{
-  register int32_t left __asm__("lr") = vectors;
-  int8x16_t p, q, v;
-  __asm__ volatile("dls lr, lr\n"
-                   "1:\n\t"
-                   "vldrb.8 %q11, [%6], #16\n\t"
-                   "vldrb.8 %q13, [%8], #16\n\t"
-                   "vmladava.s8 %0, %q11, %q13\n\t"
-                   "vldrb.8 %q12, [%7], #16\n\t"
-                   "vmladava.s8 %3, %q12, %q13\n\t"
-                   "vldrb.8 %q13, [%9], #16\n\t"
-                   "vmladava.s8 %1, %q11, %q13\n\t"
-                   "vmladava.s8 %4, %q12, %q13\n\t"
-                   "vldrb.8 %q13, [%10], #16\n\t"
-                   "vmladava.s8 %2, %q11, %q13\n\t"
-                   "vmladava.s8 %5, %q12, %q13\n\t"
-                   "le lr, 1b"
-                   : "+Te"(sums[0]), "+Te"(sums[1]), "+Te"(sums[2]), "+Te"(sums[3]), "+Te"(sums[4]), "+Te"(sums[5]),
-                     "+r"(*a), "+r"(*b), "+r"(patches[0]), "+r"(patches[1]), "+r"(patches[2]), "=&w"(p), "=&w"(q),
-                     "=&w"(v), "+r"(left)
-                   :
-                   : "memory");
-}
-
 /* The first `count` bytes, zeros behind them, which are not read. GCC 12 would move the predicate to and fro. */
 SB_INLINE int8x16_t sb_load_first(const int8_t *from, int32_t count)
 {
@@ -125,6 +94,50 @@ SB_INLINE void sb_copy_spread(int8_t *to, const int8_t *from, uint16x8_t places,
 #else
 #include "sb_mve_portable.h"
 #endif
+
+/*
+ * `vectors` > 0 times 16 bytes of two rows with those of three patches: 96 products each time on to six sums, sums[i]
+ * of row a, sums[3 + i] of row b. A loop, since GCC 12 keeps too few even registers, which alone VMLADAV adds to, and
+ * would move sums to and from the stack within it. Without optimisation it has no registers for this.
+ */
+SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
+                               int32_t *sums)
+{
+#if defined(__ARM_FEATURE_MVE) && defined(__OPTIMIZE__)
+  register int32_t left __asm__("lr") = vectors;
+  int8x16_t p, q, v;
+  __asm__ volatile("dls lr, lr\n"
+                   "1:\n\t"
+                   "vldrb.8 %q11, [%6], #16\n\t"
+                   "vldrb.8 %q13, [%8], #16\n\t"
+                   "vmladava.s8 %0, %q11, %q13\n\t"
+                   "vldrb.8 %q12, [%7], #16\n\t"
+                   "vmladava.s8 %3, %q12, %q13\n\t"
+                   "vldrb.8 %q13, [%9], #16\n\t"
+                   "vmladava.s8 %1, %q11, %q13\n\t"
+                   "vmladava.s8 %4, %q12, %q13\n\t"
+                   "vldrb.8 %q13, [%10], #16\n\t"
+                   "vmladava.s8 %2, %q11, %q13\n\t"
+                   "vmladava.s8 %5, %q12, %q13\n\t"
+                   "le lr, 1b"
+                   : "+Te"(sums[0]), "+Te"(sums[1]), "+Te"(sums[2]), "+Te"(sums[3]), "+Te"(sums[4]), "+Te"(sums[5]),
+                     "+r"(*a), "+r"(*b), "+r"(patches[0]), "+r"(patches[1]), "+r"(patches[2]), "=&w"(p), "=&w"(q),
+                     "=&w"(v), "+r"(left)
+                   :
+                   : "memory");
+#else
+  for (; vectors > 0; vectors--) {
+    int8x16_t p, q, v;
+    *a = sb_take_bytes(*a, &p);
+    *b = sb_take_bytes(*b, &q);
+    for (int i = 0; i < 3; i++) {
+      patches[i] = sb_take_bytes(patches[i], &v);
+      sums[i] = vmladavaq_s8(sums[i], p, v);
+      sums[3 + i] = vmladavaq_s8(sums[3 + i], q, v);
+    }
+  }
+#endif
+}
 
 /* Bytes of a buffer of whole vectors that holds `count` bytes. */
 static inline int32_t sb_vector_bytes(int32_t count)

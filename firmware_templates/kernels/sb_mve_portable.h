@@ -161,21 +161,6 @@ SB_INLINE int32_t vmladavq_s8(int8x16_t a, int8x16_t b)
   return vmladavaq_s8(0, a, b);
 }
 
-SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
-                               int32_t *sums)
-{
-  for (; vectors > 0; vectors--) {
-    int8x16_t p, q, v;
-    *a = sb_take_bytes(*a, &p);
-    *b = sb_take_bytes(*b, &q);
-    for (int i = 0; i < 3; i++) {
-      patches[i] = sb_take_bytes(patches[i], &v);
-      sums[i] = vmladavaq_s8(sums[i], p, v);
-      sums[3 + i] = vmladavaq_s8(sums[3 + i], q, v);
-    }
-  }
-}
-
 SB_INLINE int32x4_t sb_four(int32_t a, int32_t b, int32_t c, int32_t d)
 {
   return (int32x4_t){{a, b, c, d}};

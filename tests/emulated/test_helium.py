@@ -2,12 +2,15 @@
 """The kernels for Helium on an emulated Cortex-M55: on the host they run on what sb_mve.h writes out for it."""
 
 import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.graphs import random_inputs
 from tests.kernels.cases import CASES, graph_of
+from toolchain.assets import asset_folder
 from toolchain.boards import load_board
 from toolchain.core import with_options
 from toolchain.device.emulated import EmulatedModel
@@ -43,3 +46,23 @@ def test_a_core_without_helium_takes_none_of_them() -> None:
         layers = c_sources(graph_of(CASES[operator]), core).layers
         assert not any(layer.kernel.endswith("_mve") for layer in layers)
     assert all(kernel in KERNELS for kernel in helium.KERNELS)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-Og", "-Os", "-O3"])
+def test_they_compile_at_every_level(level: str, tmp_path: Path) -> None:
+    """Their inline assembly asks for many registers at once, of which a level may leave too few."""
+    folder = asset_folder("firmware_templates") / "kernels"
+    files = sorted(str(path) for path in folder.glob("*_mve.c"))
+    command = [
+        "arm-none-eabi-gcc",
+        "-std=c11",
+        level,
+        *BOARD.core.gcc_flags,
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-c",
+        *files,
+    ]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    assert len(list(tmp_path.glob("*.o"))) == len(files)
