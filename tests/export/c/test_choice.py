@@ -125,15 +125,16 @@ def test_who_was_passed_over_is_said_with_the_figures(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("core", [core for core in KNOWN_CORES if cost_table(core)])
-def test_aims_order_what_comes_out(core: str) -> None:
+def test_speed_is_the_fastest_and_size_the_smallest_of_the_aims(core: str) -> None:
     net = GraphBuilder("kws", (1, 25, 10, 1), seed=5).conv2d(32, (10, 4), stride=(2, 2), padding="same")
     for _ in range(2):
         net.depthwise_conv2d((3, 3), padding="same").conv2d(32, (1, 1))
     graph = net.mean().fully_connected(12).graph()
     models = {aim: c_sources(graph, known_core(core), aims=Aims(aim)) for aim in Optimise}
     cycles = {a: sum(layer.estimate.cycles for layer in m.layers if layer.estimate) for a, m in models.items()}
-    assert cycles[Optimise.SPEED] <= cycles[Optimise.BALANCED] <= cycles[Optimise.SIZE]
+    slack = 1.02  # RAM counts a little as well
+    assert cycles[Optimise.SPEED] <= slack * min(cycles.values())
     table = cost_table(core)
     assert table is not None
     flash = {a: m.constant_bytes + sum(table.file_bytes.get(file, 0) for file in m.kernels) for a, m in models.items()}
-    assert flash[Optimise.SIZE] <= flash[Optimise.BALANCED] <= flash[Optimise.SPEED]
+    assert flash[Optimise.SIZE] <= slack * min(flash.values())

@@ -4,9 +4,9 @@
 Three figures of the whole network count, each as a multiple of the least that is possible; the weights are the aim's:
 
               cycles   flash    RAM
-    speed        1      0.02    0.1     a tenth of the RAM is worth a hundredth of the time
+    speed        1      0.02    0.1     ten per cent of the RAM are worth one per cent of the cycles
     balanced     1      1       1       one per cent of each is worth one per cent of the others
-    size         0.002  1       1       of choices of nearly the same size the faster one
+    size         0.002  1       0.1     of choices of nearly the same size the faster one
 
 Flash is that of the kernels' code and of the layers' constants. Files of code count once, however many layers use
 them, so layers hang together: a slower kernel that is there already can be smaller than a faster one. RAM is what the
@@ -141,7 +141,7 @@ class _Weights:
 _WEIGHTS = {
     Optimise.SPEED: _Weights(1, 0.02, 0.1),
     Optimise.BALANCED: _Weights(1, 1, 1),
-    Optimise.SIZE: _Weights(0.002, 1, 1),
+    Optimise.SIZE: _Weights(0.002, 1, 0.1),
 }
 
 
