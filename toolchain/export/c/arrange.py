@@ -22,7 +22,7 @@ from toolchain.graph.plan_check import check_plan
 from toolchain.graph.planner import plan_arena
 
 # How often the search is asked for less.
-_TRIES = 8
+_TRIES = 6
 
 # The shares of the arena that the scratch of one kernel may take where memory is tight, and where it is very tight.
 _TIGHT_SHARES = (1 / 16, 0)
@@ -89,7 +89,7 @@ def _smaller(graph: Graph, core: Core, choose: Choose, most_scratch: int | None,
             smallest, exceeds = min(smallest, found, key=_arena_bytes), target
         if fitting is None:
             target -= max(found.plan.arena_bytes - limit, target // 64, 1)
-        elif exceeds - fits > limit // 32:
+        elif exceeds - fits > limit // 12:
             target = (fits + exceeds) // 2
         else:
             break
