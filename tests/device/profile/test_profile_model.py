@@ -14,6 +14,7 @@ from toolchain.core import known_core
 from toolchain.device.profile import profile_model
 from toolchain.device.profile.firmware import random_input
 from toolchain.device.profile.tally import summed
+from toolchain.export.c.kernel_table import KERNELS
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run_batch
 
@@ -61,7 +62,7 @@ def test_convolutions_take_the_same_whatever_the_input() -> None:
     net = GraphBuilder("even", (1, 7, 5, 3), seed=11)
     graph = net.conv2d(5, (3, 3)).depthwise_conv2d((3, 3)).conv2d(6, (1, 1)).graph()
     board = load_board("mps2-an386")
-    first, second = (profile_model(graph, board, inputs=random_input(graph, seed)) for seed in (1, 2))
+    first, second = (profile_model(graph, board, inputs=random_input(graph, seed), table=KERNELS) for seed in (1, 2))
     assert first.total == second.total
 
 
@@ -93,9 +94,9 @@ def test_a_board_without_emulator_is_counted_on_one_with_its_core() -> None:
 @pytest.mark.parametrize(("core", "on"), [("cortex-m0plus", "mps2-an385"), ("cortex-m23", "mps2-an505")])
 def test_code_of_a_smaller_core_runs_on_a_larger_one(core: str, on: str) -> None:
     graph, board = tiny_graph(), load_board("nucleo-f446re")
-    small = profile_model(graph, replace(board, core=known_core(core)))
+    small = profile_model(graph, replace(board, core=known_core(core)), table=KERNELS)
     assert (small.core.name, small.counted_on.id) == (core, on)
-    assert small.total.instructions > profile_model(graph, load_board(on)).total.instructions
+    assert small.total.instructions > profile_model(graph, load_board(on), table=KERNELS).total.instructions
 
 
 def test_parts_of_a_sum_are_kept_by_kind() -> None:
