@@ -152,7 +152,7 @@ def test_fast_kernel_that_is_passed_over_says_why() -> None:
 
 def test_convolution_behind_a_relu_takes_straight_lines() -> None:
     net = GraphBuilder("lines", (1, 4, 4, 8), seed=2).conv2d(8, zero_point=-128).conv2d(8, (3, 3), zero_point=5)
-    model = c_sources(net.graph(), M4)
+    model = c_sources(net.graph(), M4, table=KERNELS)
     assert [layer.kernel for layer in model.layers] == ["sb_conv2d_1x1_paired_relu_s8_dsp", "sb_conv2d_paired_s8_dsp"]
     assert "static const sb_line lines_conv2d_0_lines[8]" in model.sources["model/weights.c"]
     assert dict(model.layers[1].passed_over)["sb_conv2d_paired_relu_s8_dsp"] == (
