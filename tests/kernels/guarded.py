@@ -13,36 +13,42 @@ from toolchain.export.c import CModel
 
 def guarded(model: CModel) -> CModel:
     """`model` with its arena taken apart. Only the text of model.c changes."""
-    assert all(layer.in_place is None or not layer.kernel for layer in model.layers)
+    assert all(not layer.in_place or layer.kernel in ("", "memcpy") for layer in model.layers)
     text = model.sources["model/model.c"]
     buffers: dict[str, tuple[str, int]] = {}  # what it holds -> name of its array, bytes
 
     def buffer(owner: str, n_bytes: int) -> str:
         return buffers.setdefault(owner, (f"guarded_{len(buffers)}", n_bytes))[0]
 
-    root = {a.tensor: a.takes_over for a in model.plan.allocations}
+    together = _together(model)  # views share an array, and so does what is joined
 
-    def of_tensor(tensor: str) -> str:
-        while (source := root[tensor]) is not None:  # views share an array
-            tensor = source
-        return buffer(f"tensor {tensor}", model.plan.allocation(tensor).n_bytes)
+    def of_tensor(tensor: str) -> tuple[int, str]:
+        shared = [model.plan.allocation(name) for name in together[tensor]]
+        start, end = min(a.offset for a in shared), max(a.end for a in shared)
+        return start, buffer(f"tensor {together[tensor][0]}", end - start)
+
+    def port(tensor: str) -> str:
+        start, name = of_tensor(tensor)
+        return f"{name} + {model.plan.allocation(tensor).offset - start}"
 
     head, run, tail = re.fullmatch(r"(.*\n)(void \w+_run\(void\)\n\{.*?\n\}\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     ports = iter([*model.graph.inputs, *model.graph.outputs])
-    head = re.sub(r"return \w+_arena \+ \d+;", lambda _: f"return {of_tensor(next(ports))};", head)
+    head = re.sub(r"return \w+_arena \+ \d+;", lambda _: f"return {port(next(ports))};", head)
     bodies = re.split(r"(?=\n  /\* \d+ )", run)
     assert len(bodies) == len(model.graph.operators) + 1
     for step, op in enumerate(model.graph.operators, start=1):
         tensors = [name for name in (*op.reads, *op.writes) if not model.graph.tensor(name).is_constant]
-        spans = [(model.plan.allocation(t).offset, model.plan.allocation(t).end, of_tensor(t)) for t in tensors]
+        places = [(model.plan.allocation(t), of_tensor(t)) for t in tensors]
+        spans = [(place.offset, place.end, *shared) for place, shared in places]
         scratch = model.plan.scratch_of(op.name)
         if scratch is not None:
-            spans.append((scratch.offset, scratch.end, buffer(f"scratch {op.name}", scratch.n_bytes)))
+            name = buffer(f"scratch {op.name}", scratch.n_bytes)
+            spans.append((scratch.offset, scratch.end, scratch.offset, name))
 
-        def place(match: re.Match[str], spans: list[tuple[int, int, str]] = spans) -> str:
+        def place(match: re.Match[str], spans: list[tuple[int, int, int, str]] = spans) -> str:
             offset = int(match[1])
-            start, name = next((start, name) for start, end, name in spans if start <= offset < end)
-            return f"{name} + {offset - start}"
+            base, name = next((base, name) for start, end, base, name in spans if start <= offset < end)
+            return f"{name} + {offset - base}"
 
         bodies[step] = re.sub(r"\barena \+ (\d+)", place, bodies[step])
     arrays = "".join(
@@ -50,3 +56,15 @@ def guarded(model: CModel) -> CModel:
     )
     head = head.replace("\nint8_t *", f"\n{arrays}\nint8_t *", 1)
     return replace(model, sources=model.sources | {"model/model.c": head + "".join(bodies) + tail})
+
+
+def _together(model: CModel) -> dict[str, list[str]]:
+    """Tensor -> all that share bytes with it."""
+    found = {a.tensor: [a.tensor] for a in model.plan.allocations}
+    for allocation in model.plan.allocations:
+        for other in allocation.takes_over:
+            if found[other] is not found[allocation.tensor]:
+                found[other] += found[allocation.tensor]
+                for name in found[other]:
+                    found[name] = found[other]
+    return found

@@ -139,9 +139,16 @@ def _result(question: Question, board: Board, aims: Aims) -> Result:
 
 
 def _layers(network: Network, profile: Profile) -> tuple[LayerCost, ...]:
-    """The layers that take an instruction; views of other tensors' bytes are left out."""
+    """The layers that take an instruction, as they run; views of other tensors' bytes are left out."""
+    operators = {op.name: op for op in network.graph.operators}
     return tuple(
-        LayerCost(layer.name, layer.kernel, layer_work(network.graph, op), layer.tally.instructions, layer.tally.cycles)
-        for op, layer in zip(network.graph.operators, profile.layers, strict=True)
+        LayerCost(
+            layer.name,
+            layer.kernel,
+            layer_work(network.graph, operators[layer.name]),
+            layer.tally.instructions,
+            layer.tally.cycles,
+        )
+        for layer in profile.layers
         if layer.tally.instructions
     )

@@ -1,126 +1,159 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Offsets for blocks of memory that live in known steps, such that the arena is small.
+"""Offsets for blocks of memory that live in known steps, such that the arena is as small as can be; with a proof.
 
-This is dynamic storage allocation, NP-hard in general and small here. A block may change its size from step to step
-(a chain of in-place operators); it keeps its offset. Blocks are placed one after another, each at the lowest offset
-where it collides with none before it. Some order of that kind is optimal: take an optimal arrangement and place its
-blocks from the bottom up, none can end up higher than it was. So the search is over orders:
+All that matters between two blocks is by how much their offsets differ. Where both live in some step, some differences
+would make them collide:
 
-1. a handful of good orders (large first, long-lived first, ...);
-2. all orders, by branch and bound, up to a fixed amount of work;
-3. where that was not enough, exchanges of two blocks in the best order, up to another fixed amount.
+    forbidden differences of two blocks, 8 and 5 words       -5 < d < 8
+    the same where the second may begin on the first         -5 < d < 0  and  0 < d < 8: d = 0 is allowed
+    the first has a hole of 5 words in it, at its word 2     -5 < d < 2  and  2 < d < 8
 
-It stops as soon as the arena is as small as the largest sum of sizes in one step. Nothing is random, so one Graph
-always gets one plan.
+In place, rows that lie within what they are joined to, and holes of dead rows are all the same to the search.
+
+1. Good orders (large first, long-lived first, ...): each block goes to the lowest offset that is not forbidden.
+2. Is there a placement of at most so many words? Every block has a range of offsets, every pair of blocks a list of
+   differences that are left. Ranges and lists narrow each other; where nothing more follows, one pair's differences
+   are tried one after another. That either finds a placement or proves that there is none, if the work allowed lasts.
+3. Where it does not, exchanges of two blocks in the best order, up to another fixed amount.
+
+Nothing is random, so one Graph always gets one plan.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-Order = tuple[int, ...]
+from toolchain.graph.storage import Interval
 
-# Work is counted in neighbours looked at: about a microsecond each.
-_SEARCH_WORK = 400_000
-_EXCHANGE_WORK = 800_000
+Order = tuple[int, ...]
+# Open intervals of forbidden differences, ascending, without a common inner point.
+Forbidden = tuple[Interval, ...]
+
+# Work is counted in microseconds, roughly.
+_EXCHANGE_WORK = 200_000
+_FAR = 1 << 62
 
 
 @dataclass(frozen=True)
 class Block:
-    """sizes: step -> bytes (> 0, multiples of the alignment) in each step that the block lives."""
+    """n_words: what it takes of the arena. n_steps: during how many steps. birth: the first of them."""
 
-    sizes: Mapping[int, int]
-
-    @property
-    def largest(self) -> int:
-        """Its size in the step that it is largest."""
-        return max(self.sizes.values())
-
-    @property
-    def area(self) -> int:
-        """Bytes times steps."""
-        return sum(self.sizes.values())
+    n_words: int
+    n_steps: int
+    birth: int
 
 
 @dataclass(frozen=True)
 class Placement:
-    """offsets: one a block, in the blocks' order. total_bytes: what all together need. work: what the good
-    orders cost, in neighbours looked at."""
+    """offsets: one a block. total_words: what all together need. optimal: whether no placement needs less."""
 
     offsets: tuple[int, ...]
-    total_bytes: int
-    work: int
+    total_words: int
+    optimal: bool
 
 
-def peak_bytes(blocks: Sequence[Block]) -> int:
-    """The largest sum of sizes in one step: no placement needs less."""
-    total: dict[int, int] = {}
-    for block in blocks:
-        for step, size in block.sizes.items():
-            total[step] = total.get(step, 0) + size
-    return max(total.values(), default=0)
+class Budget:
+    """How much work may still be done."""
+
+    def __init__(self, work: int) -> None:
+        self.left = work
+
+    def spend(self, work: int = 1) -> bool:
+        """Take so much of it. False if there is nothing left."""
+        self.left -= work
+        return self.left > 0
 
 
-def place(blocks: Sequence[Block], *, thorough: bool = True) -> Placement:
-    """A small placement of `blocks`. `thorough=False` stops after the good orders, for comparing many variants."""
-    search = _Search(blocks)
+class Conflicts:
+    """of[i][j]: the differences offset of j - offset of i at which the two would collide; no entry where none are."""
+
+    def __init__(self, n_blocks: int) -> None:
+        self.of: list[dict[int, Forbidden]] = [{} for _ in range(n_blocks)]
+
+    def add(self, i: int, j: int, intervals: Sequence[Interval], allowed: Sequence[int] = ()) -> None:
+        """Forbid what lies inside those open intervals, but for the differences `allowed`."""
+        joined = _joined(intervals)
+        for point in sorted(set(allowed)):
+            joined = [part for low, high in joined for part in _split(low, high, point)]
+        if joined:
+            self.of[i][j] = tuple(joined)
+            self.of[j][i] = tuple((-high, -low) for low, high in reversed(joined))
+
+
+def _joined(intervals: Sequence[Interval]) -> list[Interval]:
+    """Open intervals without overlaps; two that only touch leave the point between them."""
+    found: list[Interval] = []
+    for low, high in sorted(intervals):
+        if high - low < 2:
+            continue  # no integer inside
+        if found and low < found[-1][1]:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return found
+
+
+def _split(low: int, high: int, point: int) -> list[Interval]:
+    if not low < point < high:
+        return [(low, high)]
+    return [(a, b) for a, b in ((low, point), (point, high)) if b - a > 1]
+
+
+def place(
+    blocks: Sequence[Block], conflicts: Conflicts, least_words: int, budget: Budget, *, below: int = _FAR
+) -> Placement | None:
+    """A small placement of `blocks` with fewer than `below` words; None where none is found.
+
+    least_words: no placement can do with less; where that is reached, the search stops. Where None comes back and the
+    budget is not used up, there is none.
+    """
+    largest = max((block.n_words for block in blocks), default=0)
+    search = _Search(blocks, conflicts, max(least_words, largest), below)
     for order in _good_orders(blocks):
-        search.try_order(order)
-    work = search.preparation + _SEARCH_WORK - search.budget
-    if thorough and search.best_bytes > search.bound:
-        search.branch_and_bound()
-        if search.best_bytes > search.bound and search.budget <= 0:
-            search.exchange()
-    return Placement(search.best_offsets, search.best_bytes, work)
+        if search.best_words > search.least:
+            search.try_order(order)
+            budget.spend(len(blocks) ** 2)
+    optimal = search.narrow(budget)
+    if not optimal and below == _FAR:
+        search.exchange(Budget(_EXCHANGE_WORK))
+        optimal = search.best_words == search.least
+    if search.best_offsets is None:
+        return None
+    return Placement(search.best_offsets, search.best_words, optimal)
 
 
 def _good_orders(blocks: Sequence[Block]) -> Iterator[Order]:
     keys: tuple[Callable[[Block], tuple[int, ...]], ...] = (
-        lambda b: (-b.largest, -len(b.sizes)),
-        lambda b: (-b.area,),
-        lambda b: (-len(b.sizes), -b.largest),
-        lambda b: (min(b.sizes), -b.largest),
-        lambda b: (-max(b.sizes), -b.largest),
-        lambda b: (-b.largest * len(b.sizes),),
+        lambda b: (-b.n_words, -b.n_steps),
+        lambda b: (-b.n_words * b.n_steps,),
+        lambda b: (-b.n_steps, -b.n_words),
+        lambda b: (b.birth, -b.n_words),
+        lambda b: (-b.birth - b.n_steps, -b.n_words),
     )
     for key in keys:
         yield tuple(sorted(range(len(blocks)), key=lambda i: (*key(blocks[i]), i)))
 
 
 class _Search:
-    """State of one search: the best placement so far, and how much more work it may do."""
+    """The best placement so far, and how to get better ones. best_words: only what has fewer is of interest."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[Block], conflicts: Conflicts, least: int, below: int) -> None:
         self.blocks = blocks
-        self.bound = peak_bytes(blocks)
-        self.best_bytes = sum(block.largest for block in blocks) + 1
-        self.best_order: Order = ()
-        self.best_offsets: tuple[int, ...] = ()
-        self.budget = _SEARCH_WORK
-        # heights[i][j]: how tall block i is in the steps that it shares with j; no entry where there is none.
-        self.heights: list[dict[int, int]] = [{} for _ in blocks]
-        living: dict[int, list[int]] = {}
-        for i, block in enumerate(blocks):
-            for step in block.sizes:
-                living.setdefault(step, []).append(i)
-        self.preparation = sum(len(those) ** 2 for those in living.values())
-        for step, those in living.items():
-            for i in those:
-                size, heights = blocks[i].sizes[step], self.heights[i]
-                for j in those:
-                    if i != j and heights.get(j, 0) < size:
-                        heights[j] = size
+        self.conflicts = conflicts
+        self.least = least
+        self.best_words = below
+        self.best_order: Order = tuple(range(len(blocks)))
+        self.best_offsets: tuple[int, ...] | None = None
 
     def lowest_offset(self, block: int, placed: Mapping[int, int]) -> int:
-        """The lowest offset at which `block` meets none of the placed ones (block -> offset)."""
-        heights = self.heights
-        self.budget -= len(heights[block]) + 1
+        """The lowest offset at which `block` collides with none of the placed ones (block -> offset)."""
         forbidden = sorted(
-            (placed[other] - height, placed[other] + heights[other][block])
-            for other, height in heights[block].items()
+            (placed[other] - high, placed[other] - low)
+            for other, parts in self.conflicts.of[block].items()
             if other in placed
+            for low, high in parts
         )
         offset = 0
-        for low, high in forbidden:  # open intervals, by their lower end
+        for low, high in forbidden:
             if offset <= low:
                 break
             offset = max(offset, high)
@@ -129,50 +162,156 @@ class _Search:
     def try_order(self, order: Order) -> None:
         """Place all blocks in that order; keep the result if it is the best."""
         placed: dict[int, int] = {}
-        total = 0
         for block in order:
             placed[block] = self.lowest_offset(block, placed)
-            total = max(total, placed[block] + self.blocks[block].largest)
-        self._keep(order, placed, total)
-
-    def _keep(self, order: Order, placed: Mapping[int, int], total: int) -> None:
-        if total < self.best_bytes:
-            self.best_bytes = total
-            self.best_order = order
-            self.best_offsets = tuple(placed[i] for i in range(len(self.blocks)))
-
-    def branch_and_bound(self) -> None:
-        """All orders, most promising first, as far as the budget goes."""
-        self._branch((), {}, 0, self.best_order)
-
-    def _branch(self, order: Order, placed: dict[int, int], total: int, left: Order) -> None:
-        if not left:
-            self._keep(order, placed, total)
-            return
-        for block in left:
-            if self.budget <= 0 or self.best_bytes <= self.bound:
+            if placed[block] + self.blocks[block].n_words >= self.best_words:
                 return
-            offset = self.lowest_offset(block, placed)
-            grown = max(total, offset + self.blocks[block].largest)
-            # Placing a block below the one placed before it is the same as having placed it earlier.
-            if grown >= self.best_bytes or (order and (offset, block) < (placed[order[-1]], order[-1])):
-                continue
-            placed[block] = offset
-            self._branch((*order, block), placed, grown, tuple(i for i in left if i != block))
-            del placed[block]
+        self.best_order = order
+        self._keep([placed[i] for i in range(len(self.blocks))])
 
-    def exchange(self) -> None:
+    def _keep(self, offsets: Sequence[int]) -> None:
+        self.best_words = max((o + b.n_words for o, b in zip(offsets, self.blocks, strict=True)), default=0)
+        self.best_offsets = tuple(offsets)
+
+    def narrow(self, budget: Budget) -> bool:
+        """Improve the placement until it is proven optimal. False where the budget ends before."""
+        while self.best_words > self.least and budget.left > 0:
+            ranges = Ranges(self.blocks, self.conflicts, min(self.best_words - 1, _FAR >> 1), budget)
+            found = ranges.solve()
+            if found is None:
+                return budget.left > 0
+            self._keep(found)
+        return self.best_words <= self.least
+
+    def exchange(self, budget: Budget) -> None:
         """Exchange two blocks of the best order while that helps."""
-        self.budget = _EXCHANGE_WORK
         improved = True
         while improved:
             improved = False
             for i in range(len(self.blocks)):
                 for j in range(i + 1, len(self.blocks)):
-                    if self.best_bytes <= self.bound or self.budget <= 0:
+                    if self.best_words <= self.least or not budget.spend(8 * len(self.blocks)):
                         return
-                    before = self.best_bytes
+                    before = self.best_words
                     swapped = list(self.best_order)
                     swapped[i], swapped[j] = swapped[j], swapped[i]
                     self.try_order(tuple(swapped))
-                    improved |= self.best_bytes < before
+                    improved |= self.best_words < before
+
+
+# low, high, least, most of Ranges.
+_State = tuple[list[int], list[int], list[int], list[int]]
+
+
+class Ranges:
+    """Ranges of the blocks' offsets and of the pairs' differences within an arena of `limit` words.
+
+    low[i] <= offset of i <= high[i],   least[p] <= difference of pair p <= most[p]
+    """
+
+    def __init__(self, blocks: Sequence[Block], conflicts: Conflicts, limit: int, budget: Budget) -> None:
+        self.budget = budget
+        self.pairs = [(i, j) for i, found in enumerate(conflicts.of) for j in found if i < j]
+        self.forbidden = [conflicts.of[i][j] for i, j in self.pairs]
+        self.weights = [blocks[i].n_words + blocks[j].n_words for i, j in self.pairs]
+        self.pairs_of: list[list[int]] = [[] for _ in blocks]
+        for pair, (i, j) in enumerate(self.pairs):
+            self.pairs_of[i].append(pair)
+            self.pairs_of[j].append(pair)
+        self.low = [0] * len(blocks)
+        self.high = [limit - block.n_words for block in blocks]
+        self.least = [-_FAR] * len(self.pairs)
+        self.most = [_FAR] * len(self.pairs)
+
+    def solve(self) -> list[int] | None:
+        """Offsets within the limit; None where there are none, or where the budget ended before that was known."""
+        if any(high < 0 for high in self.high):
+            return None
+        alive = self._settle(range(len(self.pairs)))
+        undecided: list[tuple[int, list[Interval], _State]] = []  # pair, what is left to try, all as it was before
+        while self.budget.left > 0:
+            if alive:
+                pair = self._worst_pair()
+                self.budget.spend(len(self.pairs) // 2)
+                if pair is None:
+                    return list(self.low)
+                undecided.append((pair, self._choices(pair), (self.low, self.high, self.least, self.most)))
+            while undecided and not undecided[-1][1]:
+                undecided.pop()
+            if not undecided:
+                return None
+            pair, choices, state = undecided[-1]
+            self.low, self.high, self.least, self.most = (part[:] for part in state)
+            self.least[pair], self.most[pair] = choices.pop(0)
+            alive = self._settle((pair,))
+        return None
+
+    def _worst_pair(self) -> int | None:
+        """Of the pairs that collide where every block lies as low as it can, the largest."""
+        worst = None
+        for pair, (i, j) in enumerate(self.pairs):
+            difference = self.low[j] - self.low[i]
+            if any(low < difference < high for low, high in self.forbidden[pair]) and (
+                worst is None or self.weights[pair] > self.weights[worst]
+            ):
+                worst = pair
+        return worst
+
+    def _choices(self, pair: int) -> list[Interval]:
+        """The ranges of differences that are left to it: single points first, then what moves it least."""
+        i, j = self.pairs[pair]
+        here = self.low[j] - self.low[i]
+        found = []
+        start = self.least[pair]
+        for low, high in self.forbidden[pair]:
+            if low >= start:
+                found.append((start, min(low, self.most[pair])))
+            start = max(start, high)
+        found.append((start, self.most[pair]))
+        found = [(low, high) for low, high in found if low <= high]
+        return sorted(found, key=lambda r: (r[0] < r[1], max(r[0] - here, here - r[1]), r))
+
+    def _settle(self, changed: Sequence[int]) -> bool:
+        """Narrow until nothing more follows. False where something has no place left."""
+        queue = list(changed)
+        waiting = set(queue)
+        while queue:
+            pair = queue.pop()
+            waiting.discard(pair)
+            if not self.budget.spend(3):
+                return False
+            moved = self._narrow(pair)
+            if moved is None:
+                return False
+            for block in moved:
+                for other in self.pairs_of[block]:
+                    if other not in waiting:
+                        waiting.add(other)
+                        queue.append(other)
+        return True
+
+    def _narrow(self, pair: int) -> list[int] | None:
+        """Narrow one pair and its blocks: the blocks whose range changed, or None where nothing is left."""
+        i, j = self.pairs[pair]
+        low, high = self.low, self.high
+        least = max(self.least[pair], low[j] - high[i])
+        most = min(self.most[pair], high[j] - low[i])
+        for start, end in self.forbidden[pair]:
+            if start < least < end:
+                least = end
+        for start, end in reversed(self.forbidden[pair]):
+            if start < most < end:
+                most = start
+        if least > most:
+            return None
+        self.least[pair], self.most[pair] = least, most
+        moved = []
+        if low[i] + least > low[j] or high[i] + most < high[j]:
+            low[j], high[j] = max(low[j], low[i] + least), min(high[j], high[i] + most)
+            moved.append(j)
+        if low[j] - most > low[i] or high[j] - least < high[i]:
+            low[i], high[i] = max(low[i], low[j] - most), min(high[i], high[j] - least)
+            moved.append(i)
+        if low[i] > high[i] or low[j] > high[j]:
+            return None
+        return moved

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plan: where every activation and every kernel's scratch lies in the arena, and when.
 
-Time is counted in steps: operator i of the Graph runs at step i, the caller writes the inputs at step -1 and reads
-the outputs at step `n_operators`. A value lives from the step that writes it to the last one that reads it,
-both included.
+Time is counted in steps: operator order[i] runs at step i, the caller writes the inputs at step -1 and reads the
+outputs at step `n_operators`. A value lives from the step that writes it to the last one that reads it, both included.
 
              offset
        bytes  ^   +--------------+
@@ -15,13 +14,15 @@ both included.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
 class Allocation:
     """One activation: bytes [offset, offset + n_bytes) of the arena during the steps first..last.
 
-    takes_over: the input on whose bytes this output is written (in place) or of which it is another view (Reshape).
+    takes_over: the inputs on whose bytes this output is written (in place), of which it is another view (Reshape,
+    TakeRows), or which lie where their rows belong in it (JoinRows).
     """
 
     tensor: str
@@ -29,7 +30,7 @@ class Allocation:
     n_bytes: int
     first: int
     last: int
-    takes_over: str | None = None
+    takes_over: tuple[str, ...] = ()
 
     @property
     def end(self) -> int:
@@ -54,26 +55,40 @@ class ScratchAllocation:
 
 @dataclass(frozen=True)
 class Plan:
-    """The arena.
+    """The arena, and the order of execution.
 
-    arena_bytes: size of the one static array; a multiple of `alignment`, as every offset is.
-    lower_bound_bytes: the most that lives in one step, with what shares bytes counted once. No placement of these
-    values can do with less, and where arena_bytes equals it the placement is optimal.
+    order: names of the operators, as they run. arena_bytes: size of the one static array; a multiple of `alignment`,
+    as every offset is.
+    peak_bytes: the most that lives in one step of that order, with what can share bytes counted once.
+    lower_bound_bytes: no plan for this Graph can do with less, whatever its order, its offsets and what works in
+    place. Where arena_bytes equals it, the plan is proven optimal.
     """
 
+    order: tuple[str, ...]
     allocations: tuple[Allocation, ...]
     scratch: tuple[ScratchAllocation, ...]
     arena_bytes: int
+    peak_bytes: int
     lower_bound_bytes: int
     alignment: int
 
+    @property
+    def proven(self) -> bool:
+        """Whether no plan can be smaller."""
+        return self.arena_bytes == self.lower_bound_bytes
+
     def allocation(self, tensor: str) -> Allocation:
         """Where that activation lies. Raises KeyError."""
-        for found in self.allocations:
-            if found.tensor == tensor:
-                return found
-        raise KeyError(tensor)
+        return self._by_tensor[tensor]
 
     def scratch_of(self, operator: str) -> ScratchAllocation | None:
         """Working memory of that operator; None where it has none."""
-        return next((found for found in self.scratch if found.operator == operator), None)
+        return self._by_operator.get(operator)
+
+    @cached_property
+    def _by_tensor(self) -> dict[str, Allocation]:
+        return {found.tensor: found for found in self.allocations}
+
+    @cached_property
+    def _by_operator(self) -> dict[str, ScratchAllocation]:
+        return {found.operator: found for found in self.scratch}

@@ -74,7 +74,7 @@ def arena_map(graph: Graph, plan: Plan) -> ArenaMap:
             n_bytes=a.n_bytes,
             first=min(max(a.first, 0), end),
             last=min(a.last, end),
-            in_place_of=a.takes_over or "",
+            in_place_of=a.takes_over[0] if a.takes_over else "",
         )
         for a in plan.allocations
     ]

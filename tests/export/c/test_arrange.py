@@ -140,3 +140,15 @@ def test_where_memory_is_tight_kernels_with_little_scratch_are_taken() -> None:
 def test_tflite_micro_plans_its_own_arena() -> None:
     with pytest.raises(ModelError, match=r"--max-ram is for plain C \(--runtime c\)"):
         tflm_runtime(_residual(), load_board("mps2-an386"), Aims(max_ram_bytes=20_000))
+
+
+def test_layers_run_in_the_order_that_the_plan_found() -> None:
+    net = GraphBuilder("branches", (1, 8, 8, 2), seed=2)
+    wide = net.conv2d(16, (3, 3)).last
+    narrow = net.back_to("input").conv2d(16, (3, 3)).conv2d(1).last
+    graph = net.back_to(wide).conv2d(1).add(narrow, scale=0.1).graph()
+    model = c_sources(graph, M4)
+    names = [op.name for op in graph.operators]
+    assert [op.name for op in model.graph.operators] == list(model.plan.order) != names
+    assert [layer.name for layer in model.layers] == list(model.plan.order)
+    _assert_same(graph, model)

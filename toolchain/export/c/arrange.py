@@ -22,7 +22,7 @@ from toolchain.graph.plan_check import check_plan
 from toolchain.graph.planner import plan_arena
 
 # How often the search is asked for less.
-_TRIES = 6
+_TRIES = 8
 
 # The shares of the arena that the scratch of one kernel may take where memory is tight, and where it is very tight.
 _TIGHT_SHARES = (1 / 16, 0)
@@ -33,9 +33,9 @@ Choose = Callable[[Graph, int | None], Mapping[str, Choice]]
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """banded: the Graph as it is executed, and where it comes from. choices: of kernels, by operator.
+    """banded: the Graph as it is executed, in the order of the plan, and where it comes from.
 
-    plain_arena_bytes: the arena without bands.
+    choices: of kernels, by operator. plain_arena_bytes: the arena without bands.
     """
 
     banded: Banded
@@ -89,7 +89,7 @@ def _smaller(graph: Graph, core: Core, choose: Choose, most_scratch: int | None,
             smallest, exceeds = min(smallest, found, key=_arena_bytes), target
         if fitting is None:
             target -= max(found.plan.arena_bytes - limit, target // 64, 1)
-        elif exceeds - fits > limit // 12:
+        elif exceeds - fits > limit // 32:
             target = (fits + exceeds) // 2
         else:
             break
@@ -111,7 +111,12 @@ def _planned(
     scratch = {op.name: choices[op.name].kernel.scratch_bytes(banded.graph, op) for op in banded.graph.operators}
     overwrites = {op.name: choices[op.name].kernel.overwrites(banded.graph, op) for op in banded.graph.operators}
     plan = plan_arena(banded.graph, scratch, overwrites, alignment=core.alignment_bytes)
-    return Arrangement(banded, choices, check_plan(banded.graph, plan, scratch, overwrites), plan.arena_bytes)
+    check_plan(banded.graph, plan, scratch, overwrites)
+    operators = {op.name: op for op in banded.graph.operators}
+    if plan.order != tuple(operators):
+        executed = replace(banded.graph, operators=tuple(operators[name] for name in plan.order))
+        banded = replace(banded, graph=executed)
+    return Arrangement(banded, choices, plan, plan.arena_bytes)
 
 
 def _needs(choices: Mapping[str, Choice]) -> Callable[[Graph, Operator, Operator], tuple[int, tuple[str, ...]]]:

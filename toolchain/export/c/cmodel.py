@@ -33,8 +33,8 @@ class CLayer:
     origin: the operator of the network that it is, or of which it is a band of rows. kernel: the C function, "" where
     nothing is called. passed_over: better kernels and why they could not be taken.
     constants: symbols that stand here first; one that an earlier layer has already is not repeated.
-    in_place: the input on whose bytes the output is written, or of which it is a view. estimate: what it takes by the
-    measured costs of its kernel, at GCC's -O2; None where that was not measured.
+    in_place: the inputs whose bytes the output takes: overwritten, viewed, or joined where they lie. estimate: what it
+    takes by the measured costs of its kernel, at GCC's -O2; None where that was not measured.
     """
 
     name: str
@@ -46,7 +46,7 @@ class CLayer:
     macs: int
     constants: tuple[Constant, ...]
     scratch_bytes: int
-    in_place: str | None
+    in_place: tuple[str, ...]
     estimate: Estimate | None
 
     @property
@@ -120,6 +120,7 @@ class CModel:
             "dsp": self.core.dsp,
             "optimise": self.aims.optimise.value,
             "arena_bytes": self.plan.arena_bytes,
+            "arena_peak_bytes": self.plan.peak_bytes,
             "arena_lower_bound_bytes": self.plan.lower_bound_bytes,
             "arena_bytes_without_bands": self.plain_arena_bytes,
             "extra_macs": self.banded.extra_macs,
@@ -142,7 +143,7 @@ class CModel:
                     "macs": layer.macs,
                     "constant_bytes": layer.constant_bytes,
                     "scratch_bytes": layer.scratch_bytes,
-                    "in_place": layer.in_place,
+                    "in_place": list(layer.in_place),
                     "cycles": layer.estimate and layer.estimate.cycles,
                     "passed_over": [{"kernel": kernel, "because": reason} for kernel, reason in layer.passed_over],
                 }
@@ -167,6 +168,6 @@ def _together(op: Operator, bands: list[CLayer]) -> CLayer:
         macs=sum(band.macs for band in bands),
         constants=tuple(constant for band in bands for constant in band.constants),
         scratch_bytes=max(band.scratch_bytes for band in bands),
-        in_place=None,
+        in_place=(),
         estimate=total([band.estimate for band in computing]),
     )

@@ -83,7 +83,7 @@ class ModelView:
     outputs: tuple[PortView, ...]
     layers: tuple[LayerView, ...]
     arena_bytes: int
-    lower_bound_bytes: int
+    peak_bytes: int
     alignment: int
     constant_bytes: int
     predict_parameters: str
@@ -170,7 +170,7 @@ def c_sources(
         outputs=outputs,
         layers=tuple(views),
         arena_bytes=plan.arena_bytes,
-        lower_bound_bytes=plan.lower_bound_bytes,
+        peak_bytes=plan.peak_bytes,
         alignment=plan.alignment,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
         predict_parameters=", ".join(
