@@ -190,13 +190,13 @@ SB_INLINE int32x4_t sb_requantised(int32x4_t sums, const sb_scaling *s)
   return vshrq_n_s32(vqshlq_r_s32(x, s->left), 24);
 }
 
-/* The same for four channels, a lane each. */
+/* The same for four channels, a lane each. The last addition saturates as VQRDMLAH does. */
 SB_INLINE int32x4_t sb_requantised_channels(int32x4_t sums, const sb_scaling *s)
 {
   const int32x4_t sum = vaddq_s32(sums, sb_four(s[0].bias, s[1].bias, s[2].bias, s[3].bias));
   const int32x4_t multiplier = sb_four(s[0].multiplier, s[1].multiplier, s[2].multiplier, s[3].multiplier);
   const int32x4_t addend = sb_four(s[0].addend, s[1].addend, s[2].addend, s[3].addend);
-  const int32x4_t x = vaddq_s32(vqrdmulhq_s32(sum, multiplier), vaddq_s32(vshrq_n_s32(sum, 31), addend));
+  const int32x4_t x = vqaddq_s32(vqrdmulhq_s32(sum, multiplier), vaddq_s32(vshrq_n_s32(sum, 31), addend));
   return vshrq_n_s32(vqshlq_s32(x, sb_four(s[0].left, s[1].left, s[2].left, s[3].left)), 24);
 }
 

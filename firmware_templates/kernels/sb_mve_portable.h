@@ -276,6 +276,14 @@ SB_INLINE int32x4_t vaddq_s32(int32x4_t a, int32x4_t b)
   return a;
 }
 
+SB_INLINE int32x4_t vqaddq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] = sb_saturated((int64_t)a.lane[i] + b.lane[i]);
+  }
+  return a;
+}
+
 SB_INLINE int32x4_t vandq_s32(int32x4_t a, int32x4_t b)
 {
   for (int i = 0; i < 4; i++) {

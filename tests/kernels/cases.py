@@ -46,6 +46,8 @@ def _clipped(net: GraphBuilder) -> dict[str, object]:
 
 
 INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
+# With a factor near 2^-22 their sums become large outputs, and with the zero point pass an int32 in between.
+NEAR_INT32_ENDS = [2**31 - 2**22, 2**22 - 2**31, 2**31 - 2**23, 2**23 - 2**31, 2**31 - 2**24, 2**30, -(2**30)]
 
 CONV2D = (
     Case("1x1", lambda n: n.conv2d(6)),
@@ -120,6 +122,10 @@ CONV2D = (
     Case("factor just below one half", lambda n: n.conv2d(2, weights=np.ones((2, 5), int), scale=1 / 15.9, gain=1.0)),
     Case("vanishing scale", lambda n: n.conv2d(4, (2, 2), scale=1e6)),
     Case("huge biases", lambda n: n.conv2d(7, (2, 2), bias=INT32_EXTREMES)),
+    Case(
+        "sums to the ends of int32, small factor",
+        lambda n: n.conv2d(7, (2, 2), bias=NEAR_INT32_ENDS, scale=720.0, zero_point=-128),
+    ),
     Case("weights of -128 and 127", lambda n: n.conv2d(2, (3, 3), weights=[-128] * 45 + [127] * 45)),
     Case("weights of 0", lambda n: n.conv2d(3, (3, 3), weights=np.zeros(135, int))),
     Case("2 bits", lambda n: n.conv2d(6, (3, 3), bits=2)),
@@ -157,6 +163,10 @@ DEPTHWISE = (
     Case("left shift", lambda n: n.depthwise_conv2d(scale=2e-6)),
     Case("vanishing scale", lambda n: n.depthwise_conv2d(scale=1e6)),
     Case("huge biases", lambda n: n.depthwise_conv2d(bias=INT32_EXTREMES[:5])),
+    Case(
+        "sums to the ends of int32, small factor",
+        lambda n: n.depthwise_conv2d(bias=NEAR_INT32_ENDS[:5], scale=2160.0, zero_point=-128),
+    ),
     Case("weights of -128 and 127", lambda n: n.depthwise_conv2d(weights=[-128, 127, -128, 127, -128] * 9)),
     *(
         Case(f"3x3 relu, {label}", lambda n, more=more: n.depthwise_conv2d(**_clipped(n), **more), shape)
@@ -217,6 +227,10 @@ FULLY_CONNECTED = (
     Case("vanishing scale", lambda n: n.fully_connected(5, scale=1e6)),
     Case("saturating", lambda n: n.fully_connected(5, gain=60.0)),
     Case("huge biases", lambda n: n.fully_connected(7, bias=INT32_EXTREMES)),
+    Case(
+        "sums to the ends of int32, small factor",
+        lambda n: n.fully_connected(7, bias=NEAR_INT32_ENDS, scale=226.0, zero_point=-128),
+    ),
     Case("weights of -128 and 127", lambda n: n.fully_connected(2, weights=[-128] * 210 + [127] * 210)),
     Case("long", lambda n: n.fully_connected(2), (1, 3001)),
     Case("five inputs, six outputs, rows", lambda n: n.fully_connected(6, inputs=5), (7, 5)),
