@@ -76,11 +76,13 @@ SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
   return from;
 }
 
-#define SB_OPERATION(name, instruction)                                                \
-  SB_INLINE int32_t name(uint32_t a, uint32_t b, int32_t sum)                      \
-  {                                                                                    \
-    __asm__ volatile(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));     \
-    return sum;                                                                        \
+/* Volatile, here and below, so that products stay in the order in which the kernels have them: GCC 12, free to move
+   them, widens and loads ahead and runs out of registers. */
+#define SB_OPERATION(name, instruction)                                                     \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b, int32_t sum)                               \
+  {                                                                                         \
+    __asm__ volatile(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum)); \
+    return sum;                                                                             \
   }
 
 SB_OPERATION(sb_smlad, "smlad")
@@ -147,12 +149,12 @@ SB_INLINE uint32_t sb_smaller_bytes(uint32_t a, uint32_t b)
   return difference;
 }
 
-#define SB_PRODUCT(name, instruction)                                                  \
-  SB_INLINE int32_t name(uint32_t a, uint32_t b)                                      \
-  {                                                                                    \
-    int32_t product;                                                                   \
-    __asm__ volatile(instruction " %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));      \
-    return product;                                                                    \
+#define SB_PRODUCT(name, instruction)                                             \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b)                                  \
+  {                                                                               \
+    int32_t product;                                                              \
+    __asm__ volatile(instruction " %0, %1, %2" : "=r"(product) : "r"(a), "r"(b)); \
+    return product;                                                               \
   }
 
 SB_PRODUCT(sb_smuad, "smuad")
@@ -213,8 +215,8 @@ SB_INLINE const int16_t *sb_take_two(const int16_t *from, uint32_t *a, uint32_t 
 
 SB_INLINE void sb_load_two(const uint32_t *from, uint32_t *a, uint32_t *b)
 {
-  *a = from[0];
-  *b = from[1];
+  *a = sb_load(from); /* weights are int8_t to the language */
+  *b = sb_load(from + 1);
 }
 
 SB_INLINE const uint32_t *sb_take_words(const uint32_t *from, uint32_t *a, uint32_t *b)
@@ -387,7 +389,8 @@ SB_INLINE int8_t sb_output_dsp(int32_t sum, int32_t multiplier, int32_t right, i
 }
 
 /*
- * The same in five instructions, for a sum of any size: with doubled = 2 * multiplier - 2^32, which an int32 holds,
+ * The same in five instructions, for a sum of any size, or below 2^31 - 256 in magnitude where the shift is by one, so
+ * that `twice` can be added: with doubled = 2 * multiplier - 2^32, which an int32 holds,
  *
  *   sum + sum * doubled / 2^32, rounded        = 2 * sum * multiplier / 2^32, rounded      SMMLAR
  *

@@ -8,7 +8,7 @@
  * kernel is well balanced where each VMLADAV, 16 products, comes with one load.
  *
  * Sources: Arm Architecture Reference Manual Armv8-M (DDI 0553), instructions of the same names; Arm Helium intrinsics
- * (ACLE, arm_mve.h); Arm Cortex-M55 TRM (DDI 1024).
+ * (ACLE, arm_mve.h); Arm Cortex-M55 TRM (101051), which gives no table of cycles.
  */
 #ifndef SB_MVE_H
 #define SB_MVE_H

@@ -21,12 +21,6 @@
 #include "sb_fixedpoint.h"
 #include "sb_kernels.h"
 
-#if defined(__GNUC__)
-#define SB_INLINE static inline __attribute__((always_inline))
-#else
-#define SB_INLINE static inline
-#endif
-
 /*
  * Which of the inner loops that are written out in assembly are taken: 1 for Armv6-M and Armv8-M Baseline, 2 for Armv7-M
  * and Armv8-M Main, 0 for their portable twins. They need all registers, which GCC has to give only where it optimises;

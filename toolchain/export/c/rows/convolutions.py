@@ -79,12 +79,18 @@ def refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
 
 
 def _refuses_conv2d_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """At most 131,071 products an output; DSP instructions; any channels."""
-    return refuses_plain(graph, op, core) or (None if core.dsp else f"{core.name} has no DSP instructions")
+    """At most 131,071 products an output; DSP instructions; no sum of 2^31 where the factor is 1/4 .. 1/2."""
+    if not core.dsp:
+        return f"{core.name} has no DSP instructions"
+    halved = conv_requantisation(graph, op).shifts == -1  # see sb_output_doubled in sb_dsp.h
+    if int(sum_bounds(weight_rows(graph, op), bias_of(graph, op))[halved].max(initial=0)) >= (1 << 31) - 256:
+        return "a channel's sum can reach 2^31 where it is shifted right by one only"
+    return refuses_plain(graph, op, core)
 
 
 def _refuses_pointwise_dsp(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """1x1, stride 1, no padding; at most 131,071 products an output; DSP instructions; any channels."""
+    """1x1, stride 1, no padding; at most 131,071 products an output; DSP instructions; no sum of 2^31 where the factor
+    is 1/4 .. 1/2."""
     return refuses_pointwise(graph, op, core) or _refuses_conv2d_dsp(graph, op, core)
 
 
