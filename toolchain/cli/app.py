@@ -22,6 +22,7 @@ VERBS = {
     "export": ("toolchain.cli.export", "Write ONNX, TFLite and the agreement table of a run."),
     "verify": ("toolchain.cli.verify", "Run every judge of the chain over the same inputs."),
     "pack": ("toolchain.cli.pack", "Write a firmware project that builds by itself."),
+    "plan": ("toolchain.cli.plan", "The arena of a network: order, places, and the proof that none is smaller."),
     "report": ("toolchain.cli.report", "Size and cost, layer by layer, before flashing."),
     "profile": ("toolchain.cli.profile", "Instructions, cycles and stack of one inference, counted."),
     "bench": ("toolchain.cli.bench", "Our engine and its peers on benchmark networks, core by core."),

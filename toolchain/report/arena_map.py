@@ -7,12 +7,14 @@ bytes    1  2  3  4
     0    a  .  d  d
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from string import ascii_letters
 
 from toolchain.graph.graph import Graph
+from toolchain.graph.ops import JoinRows, Reshape, TakeRows
 from toolchain.graph.plan import Plan
 from toolchain.report.table import Column, Row, Table
 
@@ -24,6 +26,17 @@ MOST_STEPS, MOST_BLOCKS = 60, 80
 _MAP_WIDTH, _MAP_HEIGHT = 820, 300
 _STEP_MIN, _STEP_MAX = 26, 96
 _SCRATCH = 5  # colour class of scratch; tensors take turns with those below
+# As in report.html.j2, for a picture that stands alone.
+_STYLE = """
+.paper { fill: #ffffff } .peak { fill: #f4f6f9 } .grid { stroke: #d9dfe7 }
+text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #5d6b7c }
+.title { font-weight: 600; font-size: 14px; fill: #1c2430 } .in { fill: #17202b }
+.now { font-weight: 600; fill: #1c2430 }
+.b0 { fill: #7fb2e5 } .b1 { fill: #f2b36b } .b2 { fill: #8fcba4 } .b3 { fill: #c9a6e0 } .b4 { fill: #e79a9a }
+.b5 { fill: #a9b4c2 } .over { stroke: #1c2430; stroke-width: 1.6 }
+.view { stroke: #1c2430; stroke-dasharray: 4 3 } .bound { stroke: #b3261e; stroke-width: 1.5; stroke-dasharray: 8 4 }
+"""
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 88, 12, 10, 124
 
 
@@ -32,7 +45,8 @@ class Block:
     """Bytes offset .. offset + n_bytes of the arena, taken from step `first` to step `last`, both included.
 
     name: layer that writes it, or name of an input. tensor: name of the Graph's tensor, "" for scratch.
-    in_place_of: the tensor on whose bytes this one is written, "" where it has its own.
+    in_place_of: the tensor on whose bytes this one lies, "" where it has its own. is_view: whether nobody writes it:
+    those bytes are there already.
     """
 
     name: str
@@ -42,15 +56,20 @@ class Block:
     first: int
     last: int
     in_place_of: str = ""
+    is_view: bool = False
 
 
 @dataclass(frozen=True)
 class ArenaMap:
-    """n_bytes: size of the arena. steps: names of the layers in the order in which they run."""
+    """n_bytes: size of the arena. steps: names of the layers in the order in which they run.
+
+    least_bytes: no plan needs less, 0 where that is unknown.
+    """
 
     n_bytes: int
     steps: tuple[str, ...]
     blocks: tuple[Block, ...]
+    least_bytes: int = 0
 
     def in_use(self, step: int) -> int:
         """Bytes that hold something while that step runs; a byte that two tensors share counts once."""
@@ -66,6 +85,7 @@ def arena_map(graph: Graph, plan: Plan) -> ArenaMap:
     """The map of a Plan. Inputs are drawn from the first layer on, outputs up to the last one."""
     end = len(graph.operators) - 1
     writers = {name: op.name for op in graph.operators for name in op.writes}
+    views = {op.writes[0] for op in graph.operators if isinstance(op, Reshape | TakeRows | JoinRows)}
     blocks = [
         Block(
             name=writers.get(a.tensor, a.tensor),
@@ -75,12 +95,13 @@ def arena_map(graph: Graph, plan: Plan) -> ArenaMap:
             first=min(max(a.first, 0), end),
             last=min(a.last, end),
             in_place_of=a.takes_over[0] if a.takes_over else "",
+            is_view=bool(a.takes_over) and a.tensor in views,
         )
         for a in plan.allocations
     ]
     blocks += [Block(f"scratch of {s.operator}", "", s.offset, s.n_bytes, s.step, s.step) for s in plan.scratch]
     blocks.sort(key=lambda block: block.first)
-    return ArenaMap(plan.arena_bytes, tuple(op.name for op in graph.operators), tuple(blocks))
+    return ArenaMap(plan.arena_bytes, plan.order, tuple(blocks), plan.lower_bound_bytes)
 
 
 def letter(index: int) -> str:
@@ -184,6 +205,12 @@ def arena_svg(arena: ArenaMap) -> str:
         parts.append(f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:,}</text>')
     for index in range(len(arena.blocks)):
         parts.append(_svg_block(arena, index, step_width))
+    if 0 < arena.least_bytes <= arena.n_bytes:
+        y = floor - arena.least_bytes * scale
+        parts.append(
+            f'<line class="bound" x1="{_LEFT}" x2="{width - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}">'
+            f"<title>no plan needs less than {arena.least_bytes:,} B</title></line>"
+        )
     for step in shown_steps(arena):
         name = arena.steps[step]
         x = _LEFT + (step + 0.5) * step_width
@@ -200,13 +227,18 @@ def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
     block = arena.blocks[index]
     scale = _MAP_HEIGHT / arena.n_bytes
     # What is overwritten in place is drawn up to the layer before: that one already shows the newer value.
-    successor = next((b for b in arena.blocks if block.tensor and b.in_place_of == block.tensor), None)
+    successor = next(
+        (b for b in arena.blocks if block.tensor and b.in_place_of == block.tensor and _covers(b, block)), None
+    )
     last = min(block.last, len(arena.steps) - 1, max(successor.first - 1, block.first) if successor else block.last)
     colour = _SCRATCH if not block.tensor else sum(1 for b in arena.blocks[:index] if b.tensor) % _SCRATCH
+    style = " view" if block.is_view else " over" if block.in_place_of else ""
     x, w = _LEFT + block.first * step_width, (last - block.first + 1) * step_width
     h = block.n_bytes * scale
     y = _TOP + _MAP_HEIGHT - block.offset * scale - h
     title = f"{letter(index)} {block.name}: {block.n_bytes:,} B at {block.offset:,}, layers {_lifetime(arena, block)}"
+    if block.in_place_of:
+        title += f", {'the same bytes as' if block.is_view else 'in place of'} {block.in_place_of}"
     text = ""
     labels = (f"{letter(index)} {block.name} {block.n_bytes:,}", f"{letter(index)} {block.n_bytes:,}", letter(index))
     label = next((label for label in labels if len(label) * 7 < w - 4), None)
@@ -214,8 +246,27 @@ def _svg_block(arena: ArenaMap, index: int, step_width: int) -> str:
         place = f'x="{x + w / 2:.1f}" y="{y + h / 2 + 4:.1f}"'
         text = f'<text class="in" {place} text-anchor="middle">{escape(label)}</text>'
     return (
-        f'<g><title>{escape(title)}</title><rect class="b{colour}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
+        f'<g><title>{escape(title)}</title><rect class="b{colour}{style}" x="{x + 1:.1f}" y="{y + 0.5:.1f}" '
         f'width="{w - 2:.1f}" height="{max(h - 1, 0.5):.1f}" rx="2"/>{text}</g>'
+    )
+
+
+def _covers(block: Block, other: Block) -> bool:
+    return block.offset <= other.offset and other.offset + other.n_bytes <= block.offset + block.n_bytes
+
+
+def arena_picture(arena: ArenaMap, title: str) -> str:
+    """The map as an SVG file of its own, with its colours, a title and a legend."""
+    inner = arena_svg(arena)
+    size = re.search(r'width="(\d+)" height="(\d+)"', inner)
+    assert size is not None  # as written above
+    width, height = max(int(size[1]), 12 + 8 * len(title)), int(size[2])
+    legend = "dashed: a view, nobody writes it; bold edge: written in place; grey: scratch; bold name: the peak"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 64}" width="{width}" '
+        f'height="{height + 64}">\n<style>{_STYLE}</style>\n<rect class="paper" width="100%" height="100%"/>\n'
+        f'<text class="title" x="12" y="24">{escape(title)}</text>\n<g transform="translate(0,36)">\n{inner}\n</g>\n'
+        f'<text class="tick" x="12" y="{height + 52}">{escape(legend)}</text>\n</svg>\n'
     )
 
 
