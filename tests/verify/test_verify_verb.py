@@ -10,15 +10,19 @@ import numpy as np
 import pytest
 
 from tests.command import Said, subbyte
-from tests.graphs import random_inputs
+from tests.graphs import GraphBuilder, random_inputs
 from tests.models import audio_model, tiny_model
 from tests.projects import tiny_graph
 from toolchain.cli import export as export_module
 from toolchain.cli import verify as verify_module
+from toolchain.device.build import DoesNotFitError
+from toolchain.export.tflite import tflite_bytes
+from toolchain.graph.graph import Graph
 from toolchain.graph.model import load_model, load_model_info
 from toolchain.graph.reference import run_batch
-from toolchain.verify.judge import Subject
+from toolchain.verify.judge import DoesNotFitHereError, Subject
 from toolchain.verify.judges.c_host import CHostJudge
+from toolchain.verify.panel import board_judges
 
 
 @pytest.fixture
@@ -66,6 +70,36 @@ def test_boards_stand_in_the_same_table(tmp_path: Path, command) -> None:
     said = command("verify", tiny_model(tmp_path), "--samples", 3, "--board", "mps2-an385,mps2-an505")
     assert said.code == 0
     assert "mps2-an385, cortex-m3" in said.out and "mps2-an505, cortex-m33" in said.out
+
+
+def _too_large_for_microbit() -> Graph:
+    return GraphBuilder("wide", (1, 32, 32, 1), seed=2).conv2d(20, (1, 1)).mean().graph()
+
+
+@pytest.mark.arm
+@pytest.mark.emulated
+@pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
+def test_a_board_that_is_too_small_fails_only_where_it_was_named(tmp_path: Path, command) -> None:
+    model = tmp_path / "wide.tflite"
+    model.write_bytes(tflite_bytes(_too_large_for_microbit()))
+    said = command("verify", model, "--samples", 2, "--board", "mps2-an386,microbit", "--json")
+    standings = {judge["name"]: judge["standing"] for judge in json.loads(said.out)["judges"]}
+    assert said.code == 1
+    assert (standings["mps2-an386, cortex-m4"], standings["microbit, cortex-m0"]) == ("agrees", "failed")
+    said = command("verify", model, "--samples", 2, "--board", "all")
+    (line,) = (line for line in said.out.splitlines() if line.startswith("microbit, cortex-m0 "))
+    assert said.code == 0 and line.endswith("does not fit") and "wide does not fit microbit: " in said.out
+
+
+@pytest.mark.parametrize(
+    ("names", "must_fit"), [(("all",), False), (("all", "microbit"), True), (("microbit, all",), True)]
+)
+def test_all_does_not_excuse_a_board_that_was_named(names: tuple[str, ...], must_fit: bool) -> None:
+    graph = _too_large_for_microbit()
+    judges = board_judges(Subject(graph, tflite_bytes(graph)), names)
+    (judge,) = (judge for judge in judges if judge.name.startswith("microbit,"))
+    with pytest.raises(DoesNotFitError if must_fit else DoesNotFitHereError, match="wide does not fit microbit"):
+        judge.run(random_inputs(graph, 1))
 
 
 @pytest.mark.parametrize(

@@ -31,10 +31,11 @@ tensorflow is installed, tflite-micro, the generated C on this machine, and
 the generated C on each emulated board asked for.
 
 Must give the reference's bytes: tflite-micro, the C on this machine, every
-board. LiteRT and tf.lite must up to the first fully connected layer, which
-they round once and TFLite Micro twice. ONNX Runtime computes in float; its
-differences are shown. On a difference the first layer that differs is
-named. Exit 1 where one differs that must not.
+board. A board too small for the network is a failure where it was named, and
+only shown where `all` brought it. LiteRT and tf.lite must up to the first
+fully connected layer, which they round once and TFLite Micro twice. ONNX
+Runtime computes in float; its differences are shown. On a difference the
+first layer that differs is named. Exit 1 where one differs that must not.
 
 Examples:
 
@@ -62,11 +63,11 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
-    boards = emulated_boards(board or ())
+    emulated_boards(board or ())  # a name that is wrong is said before any work
     info = load_model_info(model)
     inputs, described = _inputs(info, model, samples, data, seed)
     subject = Subject(info.graph, tflite_bytes(info.graph), info.onnx, chosen_aims(optimise, max_ram))
-    found = _ask(info, (*host_judges(subject), *board_judges(subject, boards)), inputs)
+    found = _ask(info, (*host_judges(subject), *board_judges(subject, board or ())), inputs)
     if as_json:
         print_json(agreement_json(found))
     else:

@@ -11,6 +11,7 @@ _TONES = {
     Standing.DIFFERS: Tone.BAD,
     Standing.FAILED: Tone.BAD,
     Standing.EXCUSED: Tone.PLAIN,
+    Standing.DOES_NOT_FIT: Tone.PLAIN,
     Standing.NOT_ASKED: Tone.PLAIN,
 }
 

@@ -17,7 +17,7 @@ from toolchain.errors import SubbyteError
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 from toolchain.graph.reference import run, run_batch
-from toolchain.verify.judge import Batch, Judge
+from toolchain.verify.judge import Batch, DoesNotFitHereError, Judge
 
 # Differing inputs whose layers are looked at where none may differ; one is nearly always enough, and boards are slow.
 TRACED_INPUTS = 8
@@ -32,6 +32,7 @@ class Standing(StrEnum):
     EXCUSED = "differs, as declared"
     DIFFERS = "differs"
     FAILED = "failed"
+    DOES_NOT_FIT = "does not fit"
     NOT_ASKED = "not asked"
 
 
@@ -60,7 +61,7 @@ class Agreement:
 
     @property
     def ok(self) -> bool:
-        """Whether every judge that was asked gave an answer, and none differs where it must not."""
+        """Whether every judge that was asked and is large enough gave an answer, and none differs where it must not."""
         return not any(finding.standing in (Standing.DIFFERS, Standing.FAILED) for finding in self.findings)
 
 
@@ -85,6 +86,8 @@ def _answer(graph: Graph, judge: Judge, inputs: Batch, expected: Batch) -> Findi
         return Finding(judge.name, "", Standing.NOT_ASKED, note=missing)
     try:
         return _compared(graph, judge, inputs, expected)
+    except DoesNotFitHereError as error:
+        return Finding(judge.name, judge.version, Standing.DOES_NOT_FIT, note=str(error))
     except SubbyteError as error:
         return Finding(judge.name, judge.version, Standing.FAILED, note=str(error))
 
@@ -117,7 +120,7 @@ def _compare(graph: Graph, expected: Batch, answered: Batch) -> tuple[NDArray[np
     """Which inputs differ [N], bytes compared, largest difference. Raises ValueError where shapes differ: our bug."""
     wrong = np.zeros(len(expected[graph.outputs[0]]), np.bool_)
     total = largest = 0
-    for name in graph.outputs:
+    for name in dict.fromkeys(graph.outputs):
         want, got = expected[name], answered[name]
         if want.shape != got.shape or got.dtype != np.int8:
             raise ValueError(f"output {name}: {got.dtype} {got.shape} instead of int8 {want.shape}")

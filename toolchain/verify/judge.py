@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.errors import SubbyteError
 from toolchain.export.c import Aims
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import OPERATORS
@@ -49,6 +50,10 @@ EXACT = Duty()
 def reported_only(why: str) -> Duty:
     """The duty of a judge whose differences are counted and shown, and never a failure."""
     return Duty(frozenset(kind.__name__ for kind in OPERATORS), why)
+
+
+class DoesNotFitHereError(SubbyteError):
+    """The network is too large for a judge that nobody named, so this is shown and is no failure."""
 
 
 class Judge(Protocol):

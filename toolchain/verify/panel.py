@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is asked: the judges of this machine in the order in which a network passes them, then the boards."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from toolchain.boards import Board, board_ids, load_board
 from toolchain.errors import BoardError
@@ -35,7 +35,7 @@ def emulated_boards(names: Iterable[str]) -> tuple[Board, ...]:
     Raises BoardError for an unknown board, and for one that is not emulated.
     """
     found: dict[str, Board] = {}
-    for name in (part.strip() for text in names for part in text.split(",")):
+    for name in _listed(names):
         if name == ALL_BOARDS:
             boards = [board for board in map(load_board, board_ids()) if board.emulation]
         else:
@@ -50,6 +50,14 @@ def emulated_boards(names: Iterable[str]) -> tuple[Board, ...]:
     return tuple(found.values())
 
 
-def board_judges(subject: Subject, boards: Iterable[Board]) -> tuple[Judge, ...]:
-    """One judge a board."""
-    return tuple(EmulatedJudge(subject, board) for board in boards)
+def board_judges(subject: Subject, names: Sequence[str]) -> tuple[Judge, ...]:
+    """One judge a board of `names`, as emulated_boards takes them. The network must fit those that `all` did not bring.
+
+    Raises BoardError as emulated_boards does.
+    """
+    named = emulated_boards(name for name in _listed(names) if name != ALL_BOARDS)
+    return tuple(EmulatedJudge(subject, board, must_fit=board in named) for board in emulated_boards(names))
+
+
+def _listed(names: Iterable[str]) -> Iterator[str]:
+    return (part.strip() for text in names for part in text.split(","))

@@ -11,19 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.boards import Board
+from toolchain.device.build import DoesNotFitError
 from toolchain.device.emulated import EmulatedModel, emulator_version
 from toolchain.export.project import c_runtime
-from toolchain.verify.judge import EXACT, Batch, Duty, Subject
+from toolchain.verify.judge import EXACT, Batch, DoesNotFitHereError, Duty, Subject
 
 
 class EmulatedJudge:
-    """One board. Named by its id and core."""
+    """One board. Named by its id and core.
+
+    must_fit: whether a network that is too large for the board is an error like any other.
+    """
 
     duty: Duty = EXACT
 
-    def __init__(self, subject: Subject, board: Board) -> None:
+    def __init__(self, subject: Subject, board: Board, *, must_fit: bool = True) -> None:
         self._subject = subject
         self._board = board
+        self._must_fit = must_fit
 
     @property
     def name(self) -> str:
@@ -40,8 +45,14 @@ class EmulatedJudge:
         return None
 
     def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
-        """Outputs int8 [N, *shape]. Raises ToolError, BoardError or ModelError as EmulatedModel does."""
-        return self._model.run(inputs)
+        """Outputs int8 [N, *shape]. Raises ToolError, BoardError or ModelError as EmulatedModel does,
+        DoesNotFitHereError for a network that need not fit."""
+        try:
+            return self._model.run(inputs)
+        except DoesNotFitError as error:
+            if self._must_fit:
+                raise
+            raise DoesNotFitHereError(str(error)) from error
 
     def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Every operator's output, int8 [N, *shape]."""
