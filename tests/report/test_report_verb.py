@@ -137,11 +137,17 @@ def test_max_ram_executes_layers_in_bands_and_says_so(tmp_path: Path, command) -
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ("20k", "--max-ram: '20k' is ambiguous: write kB"),
+        ("1e9", "--max-ram: '1e9' is not bytes, such as 20000, 64k (64,000)"),
+        ("1.5", "--max-ram: '1.5' must be a whole number greater than 0"),
+        ("", "--max-ram: '' is not bytes"),
         ("-1", "--max-ram: '-1' is not bytes"),
         ("0", "--max-ram: '0' must be a whole number greater than 0"),
         ("lots", "--max-ram: 'lots' is not bytes"),
-        ("4500", "do not fit into 404 B of RAM: as the network stands they need"),
+        (
+            "4500",
+            "do not fit into 404 B of RAM, which is what 4500 B leave beside 4096 B for the stack: as the network",
+        ),
+        ("4.5k", "do not fit into 404 B of RAM"),
     ],
 )
 def test_a_limit_of_ram_that_means_nothing_or_is_too_tight_is_one_line(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from toolchain.budget.quantity import parse_bytes
+from toolchain.budget.quantity import parse_size_option
 from toolchain.errors import BudgetError
 from toolchain.export.c import Aims, Optimise
 
@@ -17,8 +17,8 @@ MaxRamOption = Annotated[
     str | None,
     typer.Option(
         "--max-ram",
-        metavar="BYTES",
-        help="Execute layers in bands of rows until arena and stack fit: 20000, '20 kB' or '20 KiB'.",
+        metavar="SIZE",
+        help="Execute layers in bands of rows until arena and stack fit: 20000, 20k or 20kB (20,000), 20KiB (20,480).",
     ),
 ]
 
@@ -26,6 +26,6 @@ MaxRamOption = Annotated[
 def chosen_aims(optimise: Optimise, max_ram: str | None) -> Aims:
     """The options as Aims. Raises BudgetError naming --max-ram."""
     try:
-        return Aims(optimise, None if max_ram is None else parse_bytes(max_ram))
+        return Aims(optimise, None if max_ram is None else parse_size_option(max_ram))
     except BudgetError as error:
         raise BudgetError(f"--max-ram: {error}") from error

@@ -71,10 +71,21 @@ def test_the_least_is_named_and_can_be_reached() -> None:
     _assert_same(graph, _limited(graph, least))
 
 
-@pytest.mark.parametrize("limit", [0, -5, 1])
-def test_limits_that_nothing_meets_are_refused(limit: int) -> None:
-    with pytest.raises(ModelError, match=f"do not fit into {limit} B of RAM"):
+@pytest.mark.parametrize(("limit", "left"), [(0, 0), (-5, 0), (1, 1)])
+def test_limits_that_nothing_meets_are_refused(limit: int, left: int) -> None:
+    with pytest.raises(ModelError, match=f"do not fit into {left} B of RAM"):
         _limited(_residual(8), limit)
+
+
+def test_a_limit_below_what_is_reserved_names_the_whole_that_would_do() -> None:
+    graph = _residual(8)
+    with pytest.raises(
+        ModelError, match=r"into 0 B of RAM, which is what 500 B leave beside 4096 B for the stack: "
+    ) as refused:
+        c_sources(graph, M4, aims=Aims(max_ram_bytes=500), reserved_ram_bytes=4096)
+    enough = int(re.search(r"allow (\d+) B or more", str(refused.value))[1])  # type: ignore[index]
+    model = c_sources(graph, M4, aims=Aims(max_ram_bytes=enough), reserved_ram_bytes=4096)
+    assert model.arena_bytes <= enough - 4096
 
 
 def test_what_is_reserved_counts() -> None:

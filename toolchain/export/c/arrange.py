@@ -44,11 +44,14 @@ class Arrangement:
     plain_arena_bytes: int
 
 
-def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | None = None) -> Arrangement:
-    """`graph` in at most `arena_limit_bytes`.
+def arranged(
+    graph: Graph, core: Core, choose: Choose, ram_limit_bytes: int | None = None, reserved_bytes: int = 0
+) -> Arrangement:
+    """`graph` in at most `ram_limit_bytes`, of which `reserved_bytes` are the stack's and the rest is the arena's.
 
     Raises ModelError where no way is found, with the least that one was found for.
     """
+    arena_limit_bytes = None if ram_limit_bytes is None else max(ram_limit_bytes - reserved_bytes, 0)
     plain = smallest = _planned(graph, (), core, choose)
     if arena_limit_bytes is None or plain.plan.arena_bytes <= arena_limit_bytes:
         return plain
@@ -57,10 +60,14 @@ def arranged(graph: Graph, core: Core, choose: Choose, arena_limit_bytes: int | 
         if found.plan.arena_bytes <= arena_limit_bytes:
             return replace(found, plain_arena_bytes=plain.plan.arena_bytes)
         smallest = min(smallest, found, key=_arena_bytes)
+    room = f"{arena_limit_bytes} B of RAM"
+    if reserved_bytes:
+        room += f", which is what {ram_limit_bytes} B leave beside {reserved_bytes} B for the stack"
+    least = smallest.plan.arena_bytes
     raise ModelError(
-        f"graph {graph.name}: activations and scratch do not fit into {arena_limit_bytes} B of RAM: as the network "
-        f"stands they need {plain.plan.arena_bytes} B, and in bands of rows at least {smallest.plan.arena_bytes} B; "
-        "allow more RAM, or use a network with a smaller input or fewer channels"
+        f"graph {graph.name}: activations and scratch do not fit into {room}: as the network stands "
+        f"they need {plain.plan.arena_bytes} B, and in bands of rows at least {least} B; "
+        f"allow {least + reserved_bytes} B or more, or use a network with a smaller input or fewer channels"
     )
 
 

@@ -190,14 +190,12 @@ def c_sources(
 def _arrangement(
     source: Graph, core: Core, aims: Aims, reserved_ram_bytes: int, table: tuple[Kernel, ...] | None
 ) -> Arrangement:
-    limit = None if aims.max_ram_bytes is None else aims.max_ram_bytes - reserved_ram_bytes
-
     def choose(graph: Graph, most_scratch: int | None) -> Mapping[str, Choice]:
         if table is None:
             return choose_kernels(graph, core, aims, most_scratch)
         return first_kernels(graph, core, table, most_scratch)
 
-    return arranged(source, core, choose, limit)
+    return arranged(source, core, choose, aims.max_ram_bytes, reserved_ram_bytes)
 
 
 def _literals(graph: Graph, code: LayerCode) -> list[str]:
