@@ -4,6 +4,7 @@
 Graph -> .tflite -> read back -> reference = tflite-micro = generated C on this machine, and what it costs.
 """
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from tests.graphs import GraphBuilder, random_inputs
 from toolchain.core import known_core
-from toolchain.device.host import HostModel
+from toolchain.device.host import HostModel, host_compiler
 from toolchain.export.c import c_sources
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.cost import count, graph_cost
@@ -76,3 +77,37 @@ def test_the_same_graph_gives_the_same_c_and_a_plan_that_holds(graph: Graph) -> 
     scratch = {layer.name: layer.scratch_bytes for layer in first.layers}
     check_plan(graph, first.plan, scratch, {op.name: op.reads for op in graph.operators})
     assert first.plan.arena_bytes >= first.plan.lower_bound_bytes >= 72 + 72
+
+
+def _without_calls() -> dict[str, Graph]:
+    return {
+        "an output that is the input": GraphBuilder("through", (1, 3, 4, 1)).graph(),
+        "a reshape in place": GraphBuilder("reshape", (1, 3, 4, 1)).reshape((1, 12)).graph(),
+    }
+
+
+@pytest.mark.parametrize("name", _without_calls())
+def test_a_network_that_computes_nothing_goes_the_whole_way(name: str) -> None:
+    graph = _without_calls()[name]
+    found = agreement(graph, host_judges(Subject(graph, tflite_bytes(graph))), random_inputs(graph, 4, seed=4))
+    assert found.ok and [f.bytes_differing for f in found.findings if f.name.startswith("C host")] == [0, 0]
+    assert [(count(graph, rule).operations, graph_cost(graph).macs) for rule in Rule] == [(0, 0)] * len(Rule)
+
+
+@pytest.mark.parametrize("name", _without_calls())
+@pytest.mark.parametrize("trace", [(), ("-DSUBBYTE_TRACE",)])
+def test_its_c_compiles_without_a_complaint(name: str, trace: tuple[str, ...], tmp_path: Path) -> None:
+    compiler = host_compiler()
+    assert compiler is not None
+    for file, text in c_sources(_without_calls()[name], known_core("cortex-m4")).sources.items():
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    flags = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only", "-I.")
+    subprocess.run([compiler.path, *flags, *trace, "model/model.c", "model/weights.c"], cwd=tmp_path, check=True)
+
+
+def test_an_output_named_twice_is_compared_once() -> None:
+    net = GraphBuilder("twice", (1, 5, 5, 2), seed=3).conv2d(3, (3, 3))
+    graph = net.graph(net.checkpoint(), net.checkpoint())
+    found = agreement(graph, host_judges(Subject(graph, tflite_bytes(graph))), random_inputs(graph, 4, seed=5))
+    assert found.ok and {f.bytes_compared for f in found.findings} <= {None, 4 * 75}

@@ -83,7 +83,7 @@ class Count:
 
 
 def count_facts(facts: Sequence[LayerFacts], rule: Rule) -> Count:
-    """A network of at least one layer, counted under `rule`."""
+    """A network counted under `rule`."""
     return _RULES[rule](facts)
 
 
@@ -96,8 +96,8 @@ def _macs(facts: Sequence[LayerFacts]) -> Count:
 def _hello_edge(facts: Sequence[LayerFacts]) -> Count:
     rows = tuple(LayerCount(f.name, f.op, f.macs, 2 * f.macs + f.additions, f.weights + f.biases) for f in facts)
     stored = sum(f.weights + f.biases for f in facts)
-    widest = max(facts, key=lambda f: f.inputs + f.outputs)
-    peak = widest.inputs + widest.outputs
+    widest = max(facts, key=lambda f: f.inputs + f.outputs, default=None)
+    peak = widest.inputs + widest.outputs if widest else 0
     return Count(
         Rule.HELLO_EDGE,
         sum(row.macs for row in rows),
@@ -106,7 +106,7 @@ def _hello_edge(facts: Sequence[LayerFacts]) -> Count:
         stored,
         rows,
         activation_bytes=peak,
-        activation_layer=widest.name,
+        activation_layer=widest.name if widest else None,
     )
 
 

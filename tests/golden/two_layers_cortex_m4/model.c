@@ -18,7 +18,7 @@
 void subbyte_trace(int layer, const int8_t *output, int32_t bytes);
 #define TRACE(layer, output, bytes) subbyte_trace(layer, output, bytes)
 #else
-#define TRACE(layer, output, bytes) ((void)0)
+#define TRACE(layer, output, bytes) ((void)(output))
 #endif
 
 _Alignas(4) static int8_t two_layers_arena[TWO_LAYERS_ARENA_BYTES];

@@ -49,7 +49,8 @@ class TfliteMicroJudge:
         answers: dict[str, list[NDArray[np.int8]]] = {name: [] for name in graph.outputs}
         for index in range(len(inputs[graph.inputs[0]])):
             self._invoke(interpreter, inputs, index)
-            for position, name in enumerate(graph.outputs):
+            for name in answers:
+                position = graph.outputs.index(name)
                 answers[name].append(interpreter.get_output(position).reshape(graph.tensor(name).shape).copy())
         return {name: _stacked(values, graph.tensor(name).shape) for name, values in answers.items()}
 
