@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * two_layers, layer by layer: every value has its place in one array, the arena, known before the network runs.
- * At most 68 of its 68 bytes are in use at once.
+ * two_layers, layer by layer.
+ *
+ * Every value has its place in one array, the arena, known before the network runs. All of its 68 bytes are
+ * in use at once. "arena 0..64" are its bytes 0 to 63.
  *
  * Generated, do not edit. Graph: sha256 48edb47962d35881. Core: cortex-m0plus, without DSP instructions.
  * Made again by: subbyte pack MODEL --board BOARD -o DIR
@@ -23,8 +25,8 @@ void subbyte_trace(int layer, const int8_t *output, int32_t bytes);
 
 _Alignas(4) static int8_t two_layers_arena[TWO_LAYERS_ARENA_BYTES];
 
-_Static_assert(36 + TWO_LAYERS_INPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "input leaves the arena");
-_Static_assert(4 + TWO_LAYERS_OUTPUT_BYTES <= TWO_LAYERS_ARENA_BYTES, "output leaves the arena");
+_Static_assert(TWO_LAYERS_INPUT_BYTES + 36 <= TWO_LAYERS_ARENA_BYTES, "input leaves the arena");
+_Static_assert(TWO_LAYERS_OUTPUT_BYTES + 4 <= TWO_LAYERS_ARENA_BYTES, "output leaves the arena");
 
 int8_t *two_layers_input(void)
 {
@@ -42,17 +44,17 @@ void two_layers_run(void)
 
   /* 0 conv2d_0: conv2d_s8: [4,3,2] -> [4,3,3], 2x2 stride 1, 288 MAC;
      arena 36..60 -> 0..36, scratch 60..68 */
-  sb_conv2d_s8(&two_layers_conv2d_0_layer, arena + 36, arena + 0, arena + 60);
-  TRACE(0, arena + 0, 36);
+  sb_conv2d_s8(&two_layers_conv2d_0_layer, arena + 36, arena, arena + 60);
+  TRACE(0, arena, 36);
 
   /* 1 mean_1: mean_s8: [4,3,3] -> [3];
      arena 0..36 -> 0..3 */
-  sb_mean_s8(&two_layers_mean_1_layer, arena + 0, arena + 0);
-  TRACE(1, arena + 0, 3);
+  sb_mean_s8(&two_layers_mean_1_layer, arena, arena);
+  TRACE(1, arena, 3);
 
   /* 2 fullyconnected_2: fully_connected_s8: [3] -> [2], 6 MAC;
      arena 0..3 -> 4..6 */
-  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena + 0, arena + 4);
+  sb_fully_connected_s8(&two_layers_fullyconnected_2_layer, arena, arena + 4);
   TRACE(2, arena + 4, 2);
 }
 

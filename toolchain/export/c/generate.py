@@ -29,7 +29,8 @@ from toolchain.export.c.constants import ConstantPool, Definition
 from toolchain.export.c.costs import Estimate, cost_table
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.kernel_table import Choice, first_kernels
-from toolchain.export.c.names import Names, names_of
+from toolchain.export.c.names import names_of
+from toolchain.export.c.ports import PortView, ports_of, predict_parameters, shape_text
 from toolchain.export.templates import render
 from toolchain.graph.bands import Banded
 from toolchain.graph.cost import macs
@@ -39,21 +40,6 @@ from toolchain.graph.ops import AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2
 from toolchain.graph.plan import Plan
 
 REMAKE = "subbyte pack MODEL --board BOARD -o DIR"
-
-
-@dataclass(frozen=True)
-class PortView:
-    """An input or output. name: `input`, or `left_input` where there are several; macro: the same in capitals."""
-
-    function: str
-    argument: str
-    macro: str
-    tensor: str
-    shape: str
-    n_bytes: int
-    scale: float
-    zero_point: int
-    offset: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +69,8 @@ class ModelView:
     outputs: tuple[PortView, ...]
     layers: tuple[LayerView, ...]
     arena_bytes: int
-    peak_bytes: int
+    arena_in_use: str  # how many of its bytes, in words
+    places: Mapping[str, str]  # argument of a port -> what to add to the arena: "" or " + 64"
     alignment: int
     constant_bytes: int
     predict_parameters: str
@@ -157,25 +144,23 @@ def c_sources(
         layers.append(_layer(banded, op, choices[op.name], function, constants, plan, estimate))
         views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
     kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
-    inputs = _ports(graph, graph.inputs, "input", names, plan)
-    outputs = _ports(graph, graph.outputs, "output", names, plan)
+    inputs, outputs = ports_of(graph, graph.inputs, "input"), ports_of(graph, graph.outputs, "output")
     view = ModelView(
         prefix=names.prefix,
         macro=names.prefix.upper(),
         name=graph.name,
         sha256=source.sha256,
-        core=f"{core.name}, {'with' if core.dsp else 'without'} DSP instructions",
+        core=_core_text(core),
         remake=remake,
         inputs=inputs,
         outputs=outputs,
         layers=tuple(views),
         arena_bytes=plan.arena_bytes,
-        peak_bytes=plan.peak_bytes,
+        arena_in_use="All" if plan.peak_bytes == plan.arena_bytes else f"At most {plan.peak_bytes}",
+        places=_port_places(graph, inputs + outputs, plan),
         alignment=plan.alignment,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
-        predict_parameters=", ".join(
-            [f"const int8_t *{port.argument}" for port in inputs] + [f"int8_t *{port.argument}" for port in outputs]
-        ),
+        predict_parameters=predict_parameters(inputs, outputs),
     )
     files = ("model.h", "model.c", "weights.h", "weights.c")
     sources = {f"model/{file}": render(f"model/{file}.j2", view) for file in files} | _kernel_sources(kernels)
@@ -236,18 +221,23 @@ def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str]
             return str(argument)
         if isinstance(argument, Activation):
             if argument.tensor in literals:
-                return literals[argument.tensor] + (f" + {argument.offset}" if argument.offset else "")
-            return f"arena + {plan.allocation(argument.tensor).offset + argument.offset}"
+                return f"{literals[argument.tensor]}{_plus(argument.offset)}"
+            return f"arena{_plus(plan.allocation(argument.tensor).offset + argument.offset)}"
         if argument is Place.PARAMETERS:
             return f"&{struct}"
         scratch = plan.scratch_of(op.name)
         assert scratch is not None  # a kernel that asks for scratch has at least one byte of it
-        return f"arena + {scratch.offset}"
+        return f"arena{_plus(scratch.offset)}"
 
     arguments = [text(argument) for argument in call.arguments]
     if call.function == "memcpy" and arguments[0] == arguments[1]:
         return None
     return f"{call.function}({', '.join(arguments)});"
+
+
+def _plus(offset: int) -> str:
+    """What stands behind the name of an array for its element `offset`."""
+    return f" + {offset}" if offset else ""
 
 
 def _layer_view(
@@ -262,8 +252,8 @@ def _layer_view(
     output = plan.allocation(op.writes[0])
     title = f"{index} {tidy_name(op.name)}: {layer.kernel.removeprefix('sb_') or 'the same bytes'}"
     activations = [name for name in op.reads if not graph.tensor(name).is_constant]
-    shapes = ", ".join(_shape(graph, name) for name in activations)
-    facts = [f"{shapes} -> {_shape(graph, op.writes[0])}", *_window_facts(graph, op)]
+    shapes = ", ".join(shape_text(graph.tensor(name)) for name in activations)
+    facts = [f"{shapes} -> {shape_text(graph.tensor(op.writes[0]))}", *_window_facts(graph, op)]
     if layer.macs:
         facts.append(f"{layer.macs} MAC")
     places = [f"{plan.allocation(name).offset}..{plan.allocation(name).end}" for name in dict.fromkeys(activations)]
@@ -277,15 +267,9 @@ def _layer_view(
         title=title,
         definitions=definitions,
         calls=calls,
-        output=f"arena + {output.offset}",
+        output=f"arena{_plus(output.offset)}",
         n_bytes=output.n_bytes,
     )
-
-
-def _shape(graph: Graph, name: str) -> str:
-    shape = graph.tensor(name).shape
-    shown = shape[1:] if len(shape) > 1 and shape[0] == 1 else shape
-    return "[" + ",".join(str(size) for size in shown) + "]"
 
 
 def _window_facts(graph: Graph, op: Operator) -> list[str]:
@@ -299,26 +283,15 @@ def _window_facts(graph: Graph, op: Operator) -> list[str]:
     return [f"{height}x{width} stride {stride}"]
 
 
-def _ports(graph: Graph, tensors: tuple[str, ...], role: str, names: Names, plan: Plan) -> tuple[PortView, ...]:
-    views = []
-    for name in dict.fromkeys(tensors):
-        tensor = graph.tensor(name)
-        # One port alone needs no name of its own.
-        function = f"{names.prefix}_{role}" if len(set(tensors)) == 1 else f"{names.ports[name]}_{role}"
-        views.append(
-            PortView(
-                function=function,
-                argument=function.removeprefix(f"{names.prefix}_"),
-                macro=function.upper(),
-                tensor=tidy_name(name),
-                shape=_shape(graph, name),
-                n_bytes=tensor.container_bytes,
-                scale=tensor.quantisation.scale,
-                zero_point=tensor.quantisation.zero_point,
-                offset=plan.allocation(name).offset,
-            )
-        )
-    return tuple(views)
+def _port_places(graph: Graph, ports: tuple[PortView, ...], plan: Plan) -> dict[str, str]:
+    tensors = (*dict.fromkeys(graph.inputs), *dict.fromkeys(graph.outputs))
+    return {port.argument: _plus(plan.allocation(name).offset) for port, name in zip(ports, tensors, strict=True)}
+
+
+def _core_text(core: Core) -> str:
+    if core.mve:
+        return f"{core.name}, with DSP instructions and Helium"
+    return f"{core.name}, {'with' if core.dsp else 'without'} DSP instructions"
 
 
 def _kernel_sources(kernels: tuple[str, ...]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from toolchain.boards import Board, Layout, Memory, MemoryKind, RegisterStep, emulator_command, flash_commands
 from toolchain.export.c.names import names_of
+from toolchain.export.c.ports import PortView, ports_of
 from toolchain.export.project.answers import Answer, KnownAnswers
 from toolchain.export.project.front_end import FrontEnd
 from toolchain.export.project.runtime import Runtime
@@ -20,14 +21,6 @@ FOLDERS = {
     "frontend": "from sound to features; see `frontend.h`",
     "platform": "start-up, linker script, console: all that knows the board",
 }
-
-
-@dataclass(frozen=True)
-class PortView:
-    """One input or output: the C function that gives its place; `<macro>_BYTES` is its size."""
-
-    function: str
-    macro: str
 
 
 @dataclass(frozen=True)
@@ -170,8 +163,8 @@ def project_view(
         prefix=names_of(graph).prefix,
         board=board,
         layout=board.layout,
-        inputs=_ports(graph, graph.inputs, "input"),
-        outputs=_ports(graph, graph.outputs, "output"),
+        inputs=ports_of(graph, graph.inputs, "input"),
+        outputs=ports_of(graph, graph.outputs, "output"),
         cases=tuple(
             CaseView(case.name, f"{case.seed}u", case.low, case.high, _crc(case.answer.crc), _bytes(case.answer))
             for case in answers.cases
@@ -209,14 +202,6 @@ def project_view(
 
 def _has(folder: str, files: Inventory) -> bool:
     return any(file.startswith(f"{folder}/") for file in (*files.portable, *files.platform))
-
-
-def _ports(graph: Graph, tensors: tuple[str, ...], role: str) -> tuple[PortView, ...]:
-    names = names_of(graph)
-    distinct = tuple(dict.fromkeys(tensors))
-    alone = len(distinct) == 1
-    functions = (f"{names.prefix if alone else names.ports[name]}_{role}" for name in distinct)
-    return tuple(PortView(function, function.upper()) for function in functions)
 
 
 def _hex(value: int) -> str:
@@ -369,8 +354,8 @@ def _how_to(
 
 def _in_your_own_firmware(graph: Graph, board: Board, front_end: FrontEnd | None) -> SectionView:
     prefix = names_of(graph).prefix
-    source = f"{_ports(graph, graph.inputs, 'input')[0].function}()"
-    result = f"{_ports(graph, graph.outputs, 'output')[0].function}()"
+    source = f"{ports_of(graph, graph.inputs, 'input')[0].function}()"
+    result = f"{ports_of(graph, graph.outputs, 'output')[0].function}()"
     fill = f"frontend_clip(audio, {source});" if front_end else f"memcpy({source}, data, sizeof data);"
     headers = ['#include "frontend/frontend.h"'] if front_end else []
     folders = "`model/`, `kernels/` and `frontend/`" if front_end else "`model/` and `kernels/`"

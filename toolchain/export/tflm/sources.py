@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 from toolchain.core import Core
 from toolchain.export.c.names import names_of
+from toolchain.export.c.ports import PortView, ports_of, predict_parameters
 from toolchain.export.templates import VALUES_A_LINE, render
 from toolchain.export.tflite import tflite_bytes
 from toolchain.export.tflm.arena import ArenaSize, arena_size
 from toolchain.graph.graph import Graph
-from toolchain.graph.names import tidy_name
 from toolchain.graph.tflite_in.container import RawModel, unpack
 from toolchain.graph.tflite_in.schema import Builtin
 
@@ -46,20 +46,6 @@ _METHODS = {
     Builtin.SLICE: "AddSlice",
     Builtin.SOFTMAX: "AddSoftmax",
 }
-
-
-@dataclass(frozen=True)
-class PortView:
-    """An input or output, as model/model.h names it."""
-
-    function: str
-    argument: str
-    macro: str
-    tensor: str
-    shape: str
-    n_bytes: int
-    scale: float
-    zero_point: int
 
 
 @dataclass(frozen=True)
@@ -104,7 +90,7 @@ def tflm_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> TflmModel
     model = unpack(content)
     arena = arena_size(model, core)
     prefix = names_of(graph).prefix
-    inputs, outputs = _ports(graph, graph.inputs, "input"), _ports(graph, graph.outputs, "output")
+    inputs, outputs = ports_of(graph, graph.inputs, "input"), ports_of(graph, graph.outputs, "output")
     view = TflmView(
         prefix=prefix,
         macro=prefix.upper(),
@@ -114,9 +100,7 @@ def tflm_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> TflmModel
         remake=remake,
         inputs=inputs,
         outputs=outputs,
-        predict_parameters=", ".join(
-            [f"const int8_t *{port.argument}" for port in inputs] + [f"int8_t *{port.argument}" for port in outputs]
-        ),
+        predict_parameters=predict_parameters(inputs, outputs),
         operators=_operators(model),
         arena_bytes=arena.total_bytes,
         arena_how=tuple(textwrap.wrap(arena.how + ".", 112)),
@@ -137,29 +121,6 @@ def tflm_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> TflmModel
 
 def _operators(model: RawModel) -> tuple[str, ...]:
     return tuple(sorted({_METHODS[Builtin(op.code)] for op in model.operators}))
-
-
-def _ports(graph: Graph, tensors: tuple[str, ...], role: str) -> tuple[PortView, ...]:
-    names = names_of(graph)
-    views = []
-    for name in dict.fromkeys(tensors):
-        tensor = graph.tensor(name)
-        # One port alone needs no name of its own.
-        function = f"{names.prefix}_{role}" if len(set(tensors)) == 1 else f"{names.ports[name]}_{role}"
-        shape = tensor.shape[1:] if len(tensor.shape) > 1 and tensor.shape[0] == 1 else tensor.shape
-        views.append(
-            PortView(
-                function=function,
-                argument=function.removeprefix(f"{names.prefix}_"),
-                macro=function.upper(),
-                tensor=tidy_name(name),
-                shape=f"[{','.join(map(str, shape))}]",
-                n_bytes=tensor.container_bytes,
-                scale=tensor.quantisation.scale,
-                zero_point=tensor.quantisation.zero_point,
-            )
-        )
-    return tuple(views)
 
 
 def _hexadecimal(content: bytes) -> str:
