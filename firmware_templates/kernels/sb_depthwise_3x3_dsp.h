@@ -34,7 +34,7 @@ SB_INLINE void sb_widen_kernel(const int8_t *w, int32_t shift, uint32_t *to)
   }
 }
 
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && SB_LOOPS_IN_ASSEMBLY
 
 /* Of the columns from x on the sums of two, x and next, in both rows of outputs: 28 instructions for 36 products. x
    goes two columns on. With an address for the outputs all 14 registers are in use; left to itself GCC 12 keeps weights

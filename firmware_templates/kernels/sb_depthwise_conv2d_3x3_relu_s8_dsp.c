@@ -24,7 +24,7 @@ SB_INLINE int8_t output_of(int32_t sum, const places *p)
   return (int8_t)sb_ssat8_line(sb_smmla(sum, p->slope, p->start));
 }
 
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && SB_LOOPS_IN_ASSEMBLY
 
 /* Two columns of both rows of outputs: 16 instructions beside those of their sums. */
 SB_INLINE void four_outputs(const uint32_t **x, const sb_kernel_3x3 *k, const places *p, int8_t **output)

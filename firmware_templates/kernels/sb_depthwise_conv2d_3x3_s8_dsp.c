@@ -27,7 +27,7 @@ typedef struct {
   int32_t even, odd, next_even, next_odd;
 } sums;
 
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && SB_LOOPS_IN_ASSEMBLY
 
 SB_INLINE sums sum_four(const uint32_t *x, const sb_kernel_3x3 *k)
 {

@@ -20,6 +20,17 @@
 #define SB_APART
 #endif
 
+/*
+ * Whether the inner loops that are written out in assembly are taken, or their twins in C. They need every register, so
+ * they cannot be compiled without optimisation, nor where one is reserved: with -fno-omit-frame-pointer, or with
+ * -ffixed-r9 for position-independent data, define SB_PORTABLE_LOOPS.
+ */
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && !defined(SB_PORTABLE_LOOPS)
+#define SB_LOOPS_IN_ASSEMBLY 1
+#else
+#define SB_LOOPS_IN_ASSEMBLY 0
+#endif
+
 /* C11 leaves both to the compiler; every compiler for Arm does this. */
 _Static_assert((-3 >> 1) == -2, "right shifts of negative numbers must be arithmetic");
 _Static_assert((int32_t)0xffffffffu == -1, "conversion to a signed type must wrap");

@@ -103,7 +103,7 @@ SB_INLINE void sb_copy_spread(int8_t *to, const int8_t *from, uint16x8_t places,
 SB_INLINE void sb_two_by_three(int32_t vectors, const int8_t **a, const int8_t **b, const int8_t **patches,
                                int32_t *sums)
 {
-#if defined(__ARM_FEATURE_MVE) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_MVE) && SB_LOOPS_IN_ASSEMBLY
   register int32_t left __asm__("lr") = vectors;
   int8x16_t p, q, v;
   __asm__ volatile("dls lr, lr\n"

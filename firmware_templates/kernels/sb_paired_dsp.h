@@ -60,7 +60,7 @@ typedef struct {
   int32_t pa, qa, ra, ph, qh, rh;
 } sb_three_sums;
 
-#if defined(__ARM_FEATURE_DSP) && defined(__OPTIMIZE__)
+#if defined(__ARM_FEATURE_DSP) && SB_LOOPS_IN_ASSEMBLY
 
 /* Half a quad: one word of weights, three of pixels. */
 #define SB_ADD_HALF(h)                       \

@@ -23,10 +23,10 @@
 
 /*
  * Which of the inner loops that are written out in assembly are taken: 1 for Armv6-M and Armv8-M Baseline, 2 for Armv7-M
- * and Armv8-M Main, 0 for their portable twins. They need all registers, which GCC has to give only where it optimises;
- * the high ones of Thumb-1 only where it does so for speed.
+ * and Armv8-M Main, 0 for their twins in C. GCC gives the high registers of Thumb-1 only where it optimises for speed;
+ * beside an FPU, as a Cortex-M33 without DSP extension can have, GCC 12 finds none that is left for these loops.
  */
-#if !defined(__GNUC__) || !defined(__OPTIMIZE__) || !defined(__ARM_ARCH_ISA_THUMB)
+#if !SB_LOOPS_IN_ASSEMBLY || !defined(__ARM_ARCH_ISA_THUMB) || defined(__ARM_FP)
 #define SB_THUMB 0
 #elif __ARM_ARCH_ISA_THUMB == 1 && defined(__OPTIMIZE_SIZE__)
 #define SB_THUMB 0

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 
 from tests.graphs import GraphBuilder
 from tests.kernels.cases import CASES, graph_of
-from toolchain.core import KNOWN_CORES, Core, known_core
+from toolchain.core import KNOWN_CORES, Core, known_core, with_options
 from toolchain.device.host import host_compiler
 from toolchain.export.c import CModel, c_sources
 from toolchain.graph.ops import OPERATORS
@@ -62,11 +62,26 @@ def test_headers_can_be_included_from_cpp(tmp_path: Path) -> None:
 
 @pytest.mark.arm
 @pytest.mark.skipif(ARM_GCC is None, reason="arm-none-eabi-gcc is not installed")
-@pytest.mark.parametrize("core", KNOWN_CORES.values(), ids=lambda core: core.name)
+@pytest.mark.parametrize(
+    "core",
+    [*KNOWN_CORES.values(), with_options(known_core("cortex-m33"), dsp=False)],  # the last: no DSP, but an FPU
+    ids=lambda core: core.gcc_flags[0].removeprefix("-mcpu="),
+)
 def test_arm_compiler_has_no_complaint(tmp_path: Path, core: Core) -> None:
     assert ARM_GCC is not None
     files = _written(everything(core), tmp_path)
     _compile(ARM_GCC, [*core.gcc_flags, "-Os" if core.dsp else "-O2"], files, tmp_path)
+
+
+@pytest.mark.arm
+@pytest.mark.skipif(ARM_GCC is None, reason="arm-none-eabi-gcc is not installed")
+@pytest.mark.parametrize("core", KNOWN_CORES.values(), ids=lambda core: core.name)
+def test_portable_loops_do_without_the_registers_that_a_firmware_reserves(tmp_path: Path, core: Core) -> None:
+    """Loops in assembly take all of them: sb_fixedpoint.h."""
+    assert ARM_GCC is not None
+    files = _written(everything(core), tmp_path)
+    reserved = ["-O2", "-fno-omit-frame-pointer", "-ffixed-r9", "-DSB_PORTABLE_LOOPS"]
+    _compile(ARM_GCC, [*core.gcc_flags, *reserved], files, tmp_path)
 
 
 @pytest.mark.arm

@@ -364,7 +364,8 @@ def _in_your_own_firmware(graph: Graph, board: Board, front_end: FrontEnd | None
         (*headers, '#include "model/model.h"', fill, f"{prefix}_run();", f"use({result});"),
         f"Take the folders {folders} along, compile their C files with the folder above them as include path, and call "
         f"these functions. Nothing in them allocates, prints or needs an operating system.\n\n"
-        f"They are written for a {board.core.name}: compile them with the flags of `CPU` in the Makefile. A second "
+        f"They are written for a {board.core.name}: compile them with the flags of `CPU` in the Makefile, and with "
+        f"`-DSB_PORTABLE_LOOPS` where your build keeps frame pointers or reserves `r9`. A second "
         f"network for the same core brings its `model/` under another name; files of the same name in the two "
         f"`kernels/` are the same. A firmware has room for one `frontend/`.",
     )
