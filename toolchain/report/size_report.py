@@ -18,7 +18,7 @@ from toolchain.graph.counting import Count
 from toolchain.measure import How
 from toolchain.report.arena_map import ArenaMap, arena_map, arena_table, arena_text, shortened
 from toolchain.report.bands_table import BandsReport, bands_json, bands_report, bands_table
-from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown, to_text
+from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,12 +235,6 @@ def report_markdown(report: SizeReport) -> str:
     )
     tables = [to_markdown(table) for table in report_tables(report)]
     return "\n".join((f"## {headline(report)}: {mark}\n", *tables, arena))
-
-
-def report_text(report: SizeReport) -> str:
-    """The report as plain text."""
-    arena = f"{arena_heading(report.arena)}\n{arena_text(report.arena)}\n{to_text(arena_table(report.arena))}"
-    return "\n".join((f"{headline(report)}\n", *(to_text(table) for table in report_tables(report)), arena))
 
 
 def report_json(report: SizeReport) -> dict[str, Any]:

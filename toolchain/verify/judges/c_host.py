@@ -16,6 +16,7 @@ from toolchain.device.host import HostModel, host_compiler
 from toolchain.errors import ModelError
 from toolchain.export.c import c_sources
 from toolchain.verify.judge import EXACT, Batch, Duty, Subject
+from toolchain.verify.judges.traced import traced_layers
 
 # What the board files reserve: a limit of RAM means the same here as there.
 _STACK_BYTES = 4096
@@ -47,16 +48,7 @@ class CHostJudge:
 
     def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Every operator's output, int8 [N, *shape]."""
-        graph = self._subject.graph
-        traced = [
-            self._model.layers({name: inputs[name][index] for name in graph.inputs})
-            for index in range(len(inputs[graph.inputs[0]]))
-        ]
-        banded = self._model.model.banded
-        shown = {
-            op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(banded.graph.operators)
-        }
-        return banded.with_whole_images(shown)
+        return traced_layers(self._model.model.banded, inputs, self._model.layers)
 
     @cached_property
     def _model(self) -> HostModel:

@@ -15,6 +15,7 @@ from toolchain.device.build import DoesNotFitError
 from toolchain.device.emulated import EmulatedModel, emulator_version
 from toolchain.export.project import c_runtime
 from toolchain.verify.judge import EXACT, Batch, DoesNotFitHereError, Duty, Subject
+from toolchain.verify.judges.traced import traced_layers
 
 
 class EmulatedJudge:
@@ -56,14 +57,7 @@ class EmulatedJudge:
 
     def layers(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Every operator's output, int8 [N, *shape]."""
-        graph = self._subject.graph
-        traced = [
-            self._model.layers({name: inputs[name][index] for name in graph.inputs})
-            for index in range(len(inputs[graph.inputs[0]]))
-        ]
-        operators = self._model.executed.graph.operators
-        shown = {op.writes[0]: np.stack([one[step] for one in traced]) for step, op in enumerate(operators)}
-        return self._model.executed.with_whole_images(shown)
+        return traced_layers(self._model.executed, inputs, self._model.layers)
 
     @cached_property
     def _model(self) -> EmulatedModel:

@@ -30,16 +30,15 @@ def _refuses_dsp(graph: Graph, op: FullyConnected, core: Core) -> str | None:
 
 
 def fully_connected_code(
-    function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str
+    function: str, order: Callable[[Rows], NDArray[np.int8]], layout: str, *, words: bool = False
 ) -> Callable[[Graph, FullyConnected], LayerCode]:
-    """One call of `function`, the weights in that order; `layout` says it in a comment."""
+    """One call of `function`, the weights in that order, loaded by `words` or bytes; `layout` is for a comment."""
 
     def code(graph: Graph, op: FullyConnected) -> LayerCode:
         weights, output = graph.tensor(op.weights), graph.tensor(op.output)
         rows, output_size = output.shape
         comment = f"{list(weights.shape)} as {layout}; {scales_text(weights)}"
-        ordered = order(weight_rows(graph, op))
-        values = Array("weights", "int8_t", ordered, comment, words=order is interleaved_fours)
+        values = Array("weights", "int8_t", order(weight_rows(graph, op)), comment, words=words)
         members = (
             ("weights", "", ArrayRef("weights")),
             ("channels", "", ArrayRef("channels")),
@@ -105,7 +104,7 @@ KERNELS = (
         "twice",
         refuses=_refuses_dsp,
         code=fully_connected_code(
-            "sb_fully_connected_s8_dsp", interleaved_fours, "four output channels, interleaved by fours"
+            "sb_fully_connected_s8_dsp", interleaved_fours, "four output channels, interleaved by fours", words=True
         ),
         helpers=("sb_clamp_s8.c",),
     ),
