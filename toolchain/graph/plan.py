@@ -61,7 +61,8 @@ class Plan:
     as every offset is.
     peak_bytes: the most that lives in one step of that order, with what can share bytes counted once.
     lower_bound_bytes: no plan for this Graph can do with less, whatever its order, its offsets and what works in
-    place. Where arena_bytes equals it, the plan is proven optimal.
+    place; of plans in which Reshape, and TakeRows from a whole word on, are views, and no two values share a word
+    of `alignment` bytes. Where arena_bytes equals it, the plan is proven optimal.
     """
 
     order: tuple[str, ...]

@@ -10,8 +10,8 @@ begins on a whole word: their outputs are views of another value's storage.
 
 So liveness is known for each word: the upper half of x is free as soon as `top` has been read for the last time.
 
-Everything is counted in words of `alignment` bytes. A word holds one value at a time, which costs nothing where all
-begin on whole words, as they must.
+Everything is counted in words of `alignment` bytes, on which all values begin. A word holds one value at a time: of a
+word of which only the last bytes are still to be read (rows of no whole words) nobody uses the first.
 """
 
 from collections.abc import Iterable, Sequence
