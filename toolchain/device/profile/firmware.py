@@ -7,7 +7,7 @@ of it and of everything it calls belongs to one layer, by the line of model.c th
 
     model.c                                       layer
     /* 0 conv2d_1x1_s8: ... */                      0
-    sb_conv2d_1x1_s8(&layer_0, arena + 0, ...);     0    with all that sb_conv2d_1x1_s8 calls
+    sb_conv2d_1x1_s8(&layer_0, arena, ...);         0    with all that sb_conv2d_1x1_s8 calls
     /* 1 the same bytes: ... */                     1    no instruction
 """
 
