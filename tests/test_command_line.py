@@ -2,6 +2,7 @@
 """What holds for every verb of the command line."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,40 @@ def test_standard_output_on_a_full_disk_is_one_clear_error(arguments: list[str])
         )
     assert shown.returncode == 2
     assert shown.stderr == "error: standard output: cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "said", "status"), [(signal.SIGINT, "interrupted; ", 130), (signal.SIGTERM, "terminated; ", 143)]
+)
+def test_a_run_that_is_stopped_says_so_in_one_line_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals, said: str, status: int
+) -> None:
+    (tmp_path / "kept.txt").write_text("old")
+    program = (
+        "import toolchain.cli.boards\n"
+        "from pathlib import Path\n"
+        "from toolchain.cli import main\n"
+        "from toolchain.device.process import run_tool\n"
+        "from toolchain.files import written_aside\n"
+        "def endless():\n"
+        "    with written_aside(Path('kept.txt')) as aside:\n"
+        "        aside.write_text('half')\n"
+        "        print('running', flush=True)\n"
+        "        run_tool(('sleep', '600'), timeout_s=600)\n"
+        "toolchain.cli.boards.board_ids = endless\n"
+        "main()"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", program, "boards"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert running.stdout is not None and running.stdout.readline() == "running\n"
+    running.send_signal(number)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == status
+    assert err.startswith(said) and err.count("\n") == 1
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("kept.txt", "old")]

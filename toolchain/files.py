@@ -4,6 +4,7 @@
 The text goes to a neighbour file first, is flushed to disk and then renamed (atomic on one file system).
 """
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +18,11 @@ from toolchain.errors import SubbyteError
 def written_aside(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is renamed to `path`, on failure removed.
 
-    Raises SubbyteError where the folder cannot be written (full disk, no permission), naming `path`.
+    Raises SubbyteError, naming `path`, where the folder cannot be written (full disk, no permission), and where
+    something other than a file would be replaced: renaming over /dev/null takes the device away.
     """
+    if path.exists() and not path.is_file():
+        raise SubbyteError(f"{path}: is {'a folder' if path.is_dir() else 'no regular file'}; name a file to write")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
@@ -51,6 +55,20 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, content: str) -> None:
     """Write `content` to `path` as UTF-8 with Unix line ends, atomically."""
     write_bytes(path, content.encode("utf-8"))
+
+
+@contextmanager
+def temporary_files() -> Iterator[None]:
+    """Around work in temporary folders, or as a decorator: a full disk becomes a SubbyteError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise SubbyteError(
+            f"{tempfile.gettempdir()}: temporary files cannot be written: {error.strerror}; make room, or name another "
+            "folder in TMPDIR"
+        ) from error
 
 
 def cache_folder() -> Path:

@@ -127,6 +127,13 @@ def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path) -> None:
     assert models_in(tmp_path / "none") == ()
 
 
+def test_a_file_in_the_place_of_a_folder_of_models_is_refused(tmp_path: Path) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"")
+    with pytest.raises(BenchError, match=r"model\.tflite: is no folder of models"):
+        models_in(model)
+
+
 def test_a_file_s_name_becomes_an_identifier(tmp_path: Path) -> None:
     path = tmp_path / "my net.tflite"
     path.write_bytes(tflite_bytes(GraphBuilder("x", (1, 4, 4, 2)).conv2d(3).graph()))

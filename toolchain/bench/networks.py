@@ -38,7 +38,9 @@ class Network:
 
 
 def models_in(folder: Path) -> tuple[Path, ...]:
-    """The model files of a folder, by name; () where there is no such folder."""
+    """The model files of a folder, by name; () where there is no such folder. Raises BenchError for a file."""
+    if folder.exists() and not folder.is_dir():
+        raise BenchError(f"{folder}: is no folder of models; to measure one model, name it without --models")
     return tuple(sorted(path for path in folder.glob("*") if path.suffix in (".tflite", ".onnx")))
 
 

@@ -31,6 +31,7 @@ from toolchain.errors import BenchError, ToolError
 from toolchain.export.c import Aims
 from toolchain.export.c.names import names_of
 from toolchain.export.project import RUNTIMES, Application, KnownAnswers, Project
+from toolchain.files import temporary_files
 
 # Against firmware that hangs: under the plugin TFLite Micro's reference kernels take minutes for a large network.
 _SECONDS = 900.0
@@ -71,6 +72,7 @@ def our_side(result: Result) -> Side:
     )
 
 
+@temporary_files()
 def tflm_side(question: Question, board: Board, library: Path, include: Sequence[Path], aims: Aims = Aims()) -> Side:
     """TFLite Micro from `library` on `board`, over the same inputs.
 
@@ -126,11 +128,11 @@ def _answered(question: Question, board: Board, build: Build, inputs: bytes, fol
     return run.output, differing, n_bytes
 
 
-def elf_side(elf: Path, board: Board, first: str, last: str | None) -> Side:
+def elf_side(elf: Path, board: Board, first: str, last: str | None, *, timeout_s: float = 60.0) -> Side:
     """A finished firmware for `board`: what runs from symbol `first` until `last`, or until `first` returns.
 
     Raises ToolError as profile_elf does.
     """
-    counted = profile_elf(elf, emulator_command(board), board.core.name, first, last, timeout_s=_SECONDS).run.total
+    counted = profile_elf(elf, emulator_command(board), board.core.name, first, last, timeout_s=timeout_s).run.total
     loaded = read_loaded(elf)
     return Side(elf.name, counted.instructions, counted.cycles, firmware_flash=loaded.flash, static=loaded.ram)

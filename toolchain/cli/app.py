@@ -6,8 +6,10 @@ A verb's module is imported only when the verb is called: `subbyte boards` must 
 
 import errno
 import os
+import signal
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -66,14 +68,14 @@ def _root() -> None:
 
 def main() -> None:
     """Entry point of the `subbyte` command."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
     except SubbyteError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(f"error: {error}", error.exit_code)
     except BrokenPipeError:
         _discard_output()
         sys.exit(141)
@@ -82,8 +84,28 @@ def main() -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT) or error.filename is not None:
             raise
         _discard_output()
-        print(f"error: standard output: cannot be written: {error.strerror}", file=sys.stderr)
-        sys.exit(SubbyteError.exit_code)
+        _end(f"error: standard output: cannot be written: {error.strerror}", SubbyteError.exit_code)
+    except KeyboardInterrupt:
+        _end(_INTERRUPTED, _BY_SIGINT)
+    except SystemExit as ended:
+        if ended.code != _BY_SIGINT:  # what typer makes of Ctrl-C
+            raise
+        _end(_INTERRUPTED, _BY_SIGINT)
+
+
+_INTERRUPTED = "interrupted; whatever was being written is left as it was before"
+_BY_SIGINT = 128 + signal.SIGINT
+
+
+def _terminate(number: int, frame: object) -> None:
+    """End as by Ctrl-C: child processes are killed and temporary folders removed on the way out."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _end("terminated; whatever was being written is left as it was before", 128 + number)
+
+
+def _end(text: str, status: int) -> NoReturn:
+    print(text, file=sys.stderr)
+    sys.exit(status)
 
 
 def _discard_output() -> None:

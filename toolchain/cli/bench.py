@@ -82,19 +82,22 @@ def bench(
     compare_elf: Annotated[Path | None, typer.Option(help="A finished firmware for the board instead.")] = None,
     first: Annotated[str | None, typer.Option("--from", help="Symbol or address where its counting begins.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Where it ends; without it, when --from returns.")] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, max=86_400, help="With --compare-elf: seconds until it is given up.")
+    ] = 60.0,
     optimise: OptimiseOption = Optimise.BALANCED,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
     boards = chosen_boards(board or ())
-    other = _Other(tflm_lib, tuple(tflm_include or ()), compare_elf, first, last)
+    other = _Other(tflm_lib, tuple(tflm_include or ()), compare_elf, first, last, timeout)
     if against:
         if models or folder or layers or out or check:
             raise BenchError("--compare counts one model: give no other models, no --layers, --out and --check with it")
         _compare(against, boards, other, Aims(optimise), as_json)
         return
     if other != _Other():
-        raise BenchError("--tflm-lib, --tflm-include, --compare-elf, --from and --to need --compare MODEL")
+        raise BenchError("--tflm-lib, --tflm-include, --compare-elf, --from, --to and --timeout need --compare MODEL")
     recorded = load_bench(check) if check else None
     jobs = _jobs(models or [], folder, layers, boards)
     with progress_bar("Benchmarking") as progress:
@@ -140,10 +143,11 @@ class _Other:
     elf: Path | None = None
     first: str | None = None
     last: str | None = None
+    timeout_s: float = 60.0
 
     def side(self, network: Network, board: Board, aims: Aims) -> Side:
         if self.elf is not None and self.first is not None and self.library is None:
-            return elf_side(self.elf, board, self.first, self.last)
+            return elf_side(self.elf, board, self.first, self.last, timeout_s=self.timeout_s)
         if self.library is not None and self.include and self.elf is None:
             return tflm_side(question_of(network), board, self.library, self.include, aims)
         raise BenchError("--compare needs --tflm-lib and --tflm-include, or --compare-elf and --from")

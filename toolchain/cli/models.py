@@ -11,6 +11,7 @@ from toolchain.cli.waiting import waiting
 from toolchain.errors import ModelError
 from toolchain.export.c import Aims
 from toolchain.export.project import front_end_parts
+from toolchain.files import temporary_files
 from toolchain.graph.model import load_model_info
 from toolchain.measure import How, Measure
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
@@ -45,6 +46,7 @@ def data_seed(model: Path) -> int:
     return seed
 
 
+@temporary_files()
 def assess_model(model: Path, board: str, budget: Path | None, *, aims: Aims, build: bool) -> Assessment:
     """Everything that is known of MODEL on a board; with `build` its firmware is built in a folder that goes away.
 

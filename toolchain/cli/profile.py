@@ -79,23 +79,27 @@ def profile(
     optimise: OptimiseOption = Optimise.BALANCED,
     max_ram: MaxRamOption = None,
     elf: Annotated[Path | None, typer.Option("--elf", metavar="FILE", help="A firmware instead of MODEL.")] = None,
-    first: Annotated[str, typer.Option("--from", metavar="SYMBOL", help="With --elf: where counting begins.")] = "main",
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="SYMBOL", help="With --elf: where counting begins; main without.")
+    ] = None,
     last: Annotated[
         str | None, typer.Option("--to", metavar="SYMBOL", help="With --elf: where it ends, before that runs.")
     ] = None,
     machine: Annotated[str | None, typer.Option(help="With --elf: a machine of QEMU instead of a board.")] = None,
-    timeout: Annotated[float, typer.Option(min=1, help="With --elf: seconds until it is given up.")] = 60.0,
+    timeout: Annotated[float, typer.Option(min=1, max=86_400, help="With --elf: seconds until it is given up.")] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
     if (model is None) == (elf is None):
         raise SubbyteError("give either a MODEL or --elf FILE")
     if elf is not None:
-        of_elf = _profile_elf(elf, first, last, board, machine, core, timeout)
+        if input_file or functions or optimise is not Optimise.BALANCED or max_ram is not None:
+            raise SubbyteError("--input, --functions, --optimise and --max-ram are for a MODEL, not for --elf")
+        of_elf = _profile_elf(elf, "main" if first is None else first, last, board, machine, core, timeout)
         _show_elf(of_elf, svg, as_json)
     elif model is not None:
-        if board is None or machine is not None or last is not None:
-            raise SubbyteError("a MODEL needs --board, and neither --machine nor --to: these are for --elf")
+        if board is None or any(option is not None for option in (machine, first, last)):
+            raise SubbyteError("a MODEL needs --board, and no --machine, --from and --to: these are for --elf")
         _show_model(
             _profile_model(model, board, core, input_file, chosen_aims(optimise, max_ram)), svg, functions, as_json
         )

@@ -25,6 +25,7 @@ from toolchain.device.emulate import EmulatedRun, emulate
 from toolchain.device.process import run_tool
 from toolchain.errors import DataError, ModelError, ToolError
 from toolchain.export.project import Application, FrontEnd, KnownAnswers, Project, Runtime, c_runtime
+from toolchain.files import temporary_files
 from toolchain.graph.graph import Graph
 
 # Against firmware that hangs: a start, and for each input more than the largest network here takes on this machine.
@@ -152,6 +153,7 @@ class EmulatedModel:
             )
         return written.reshape(expected)
 
+    @temporary_files()
     def _emulate(self, project: Project, inputs: NDArray[np.signedinteger], folder: Path) -> EmulatedRun:
         build = self._build(project)
         (folder / "input.bin").write_bytes(inputs.tobytes())
@@ -160,6 +162,7 @@ class EmulatedModel:
             raise ToolError(f"{self.board.id}: the emulated firmware gave up: {run.output.strip()[-300:]}")
         return run
 
+    @temporary_files()
     def _build(self, project: Project) -> Build:
         key = (project.application, project.front_end is not None)
         if key not in self._builds:

@@ -26,6 +26,7 @@ import numpy as np
 from toolchain.device.batches import Batch, Int8, bytes_of, only_names, packed, unpacked
 from toolchain.errors import ToolError
 from toolchain.export.c import CModel
+from toolchain.files import temporary_files
 
 _FLAGS = ("-std=c11", "-O2", "-fPIC")
 _SANITIZE = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -151,6 +152,7 @@ class _Workshop:
     def program(self, model: CModel) -> Path:
         return self._link(model, (*_SANITIZE, "-DHOST_MAIN"), _SANITIZE, "program")
 
+    @temporary_files()
     def _link(self, model: CModel, flags: tuple[str, ...], link_flags: tuple[str, ...], name: str) -> Path:
         self._built += 1
         folder = self._root / f"{self._built}"

@@ -2,6 +2,7 @@
 """Anybody's firmware: names that are missing, code that hangs, files that are none. One clear error each."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.command import subbyte
 from tests.device.profile.programs import assembled
-from toolchain.boards import emulator_command, load_board
+from toolchain.boards import emulator_command, load_board, machine_command
 from toolchain.device.profile import profile_elf
 from toolchain.device.profile.symbols import read_symbols
 from toolchain.errors import ToolError
@@ -55,6 +56,8 @@ def test_a_stripped_file_works_by_addresses(elf: Path) -> None:
     done = profile_elf(elf, emulator_command(BOARD), "cortex-m3", hex(address))
     assert done.run.total.instructions == 8
     assert done.run.function == f"0x{address:08x}"
+    with pytest.raises(ToolError, match=r"has no symbols \(stripped\?\), so .work. is nowhere; give addresses"):
+        instructions(elf, "work")
 
 
 def test_a_symbol_that_is_missing_is_named_with_its_neighbours(elf: Path) -> None:
@@ -62,6 +65,28 @@ def test_a_symbol_that_is_missing_is_named_with_its_neighbours(elf: Path) -> Non
         instructions(elf, "wrok")
     with pytest.raises(ToolError, match="there is no symbol 'qqqqq'; give a symbol that is linked, or an address"):
         instructions(elf, "work", "qqqqq")
+
+
+@pytest.mark.parametrize("name", ["-5", "+8", "1_0", "0x", "123abc", ""])
+def test_what_is_neither_symbol_nor_address_is_refused(elf: Path, name: str) -> None:
+    with pytest.raises(ToolError, match=f"there is no symbol '{re.escape(name)}'"):
+        instructions(elf, name)
+
+
+def test_an_address_beyond_32_bits_is_refused(elf: Path) -> None:
+    assert read_symbols(elf).address_of("0xffffffff") == 0xFFFF_FFFE
+    with pytest.raises(ToolError, match="0x100000000 is no address of a 32-bit machine; the last is 0xffffffff"):
+        instructions(elf, "0x100000000")
+
+
+def test_a_span_without_length_is_refused(elf: Path) -> None:
+    with pytest.raises(ToolError, match="work and work are one place; without an end, work is counted until it"):
+        instructions(elf, "work", "work")
+
+
+def test_a_machine_that_the_emulator_does_not_know_is_its_error(elf: Path) -> None:
+    with pytest.raises(ToolError, match=r"^qemu-system-arm cannot run this:\n    qemu-system-arm: unsupported machine"):
+        profile_elf(elf, machine_command("mps9", by_semihosting=False), "cortex-m3", "work", timeout_s=10)
 
 
 def test_a_symbol_that_is_never_reached_is_named(tmp_path: Path, elf: Path) -> None:
@@ -130,6 +155,9 @@ def test_the_verb_counts_a_users_own_firmware(
         ((), "give either a MODEL or --elf FILE"),
         (("model.tflite", "--elf", elf), "give either a MODEL or --elf FILE"),
         (("--elf", elf), "--elf needs one of --board"),
+        (("--elf", elf, "--board", "mps2-an385", "--optimise", "size"), "--optimise and --max-ram are for a MODEL"),
+        (("--elf", elf, "--board", "mps2-an385", "--max-ram", "9k"), "--optimise and --max-ram are for a MODEL"),
+        (("model.tflite", "--board", "mps2-an385", "--from", "main"), "no --machine, --from and --to"),
         (("--elf", elf, "--machine", "mps2-an385"), "--machine needs --core"),
         (("--elf", elf, "--board", "nucleo-f446re"), "has no [emulate] section"),
         (("--elf", elf, "--from", "none", "--board", "mps2-an385"), "there is no symbol 'none'"),

@@ -14,6 +14,8 @@ from toolchain.device.profile.calls import Call, call_tree
 from toolchain.device.profile.symbols import read_symbols
 from toolchain.device.profile.timing import timing_of
 from toolchain.device.profile.trace import Span, trace_run
+from toolchain.errors import ToolError
+from toolchain.files import temporary_files
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ElfProfile:
     run: Call
 
 
+@temporary_files()
 def profile_elf(
     elf: Path,
     emulator: Sequence[str],
@@ -42,11 +45,14 @@ def profile_elf(
     emulator: from emulator_command or machine_command. core: of core.KNOWN_CORES. files: that the firmware opens by
     semihosting, by their names.
 
-    Raises ToolError where the file is damaged, a symbol is missing or never reached, or the time is up.
+    Raises ToolError where the file is damaged, a symbol is missing or never reached, both are the same place, or the
+    time is up.
     """
     symbols = read_symbols(elf)
     start = symbols.address_of(first)
     end = None if last is None else symbols.address_of(last)
+    if start == end:
+        raise ToolError(f"{elf}: {first} and {last} are one place; without an end, {first} is counted until it returns")
     span = Span(start, first, end, last or "", stop=True)
     with tempfile.TemporaryDirectory(prefix="subbyte-profile-") as folder:
         for name, content in (files or {}).items():

@@ -34,6 +34,7 @@ from toolchain.export.c import Aims, CModel
 from toolchain.export.c.costs import Estimate
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.project import Application, KnownAnswers, Project, c_model, c_runtime
+from toolchain.files import temporary_files
 from toolchain.graph.graph import Graph
 
 # Against firmware that hangs: more than the largest network here takes under the plugin.
@@ -164,6 +165,7 @@ def random_input(graph: Graph, seed: int) -> Batch:
     }
 
 
+@temporary_files()
 def profile_model(
     graph: Graph,
     board: Board,

@@ -6,6 +6,7 @@ The ELF file may be anybody's: whatever is wrong with it becomes one ToolError.
 
 import bisect
 import difflib
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ _DAMAGE = (
     *(ELFError, DWARFError, ConstructError, struct.error),
     *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, MemoryError, AssertionError),
 )
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0|[1-9][0-9]*", re.ASCII)
+_LAST_ADDRESS = 0xFFFF_FFFF
 # A firmware for a microcontroller; more is something else.
 _MOST_BYTES = 256 << 20
 
@@ -53,10 +56,15 @@ class Symbols:
         """Address of that symbol, or the number itself (`0x8000412`). Raises ToolError naming near symbols."""
         if name in self._labels:
             return self._labels[name]
-        try:
-            return int(name, 16 if name.lower().startswith("0x") else 10) & ~1
-        except ValueError:
-            pass
+        if _NUMBER.fullmatch(name):
+            address = int(name, 0)
+            if address > _LAST_ADDRESS:
+                raise ToolError(
+                    f"{self.path}: {name} is no address of a 32-bit machine; the last is {_LAST_ADDRESS:#x}"
+                )
+            return address & ~1
+        if not self._labels:
+            raise ToolError(f"{self.path}: has no symbols (stripped?), so {name!r} is nowhere; give addresses")
         near = difflib.get_close_matches(name, self._labels, n=3, cutoff=0.5)
         hint = f"; did you mean {' or '.join(near)}?" if near else "; give a symbol that is linked, or an address"
         raise ToolError(f"{self.path}: there is no symbol {name!r}{hint}")

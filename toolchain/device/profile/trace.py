@@ -108,6 +108,8 @@ def _why_not(lines: Sequence[str], span: Span, done: Finished, emulator: str, ti
         problem = f"{span.from_name} began, but {missing} {took}"
     elif "block_counts" in done.output or "plugin" in done.output:
         return f"{emulator} cannot load the profiler's plugin:{done.last_words()}"
+    elif done.output.startswith(f"{emulator}: ") and done.status:
+        return f"{emulator} cannot run this:{done.last_words()}"
     else:
         problem = f"{span.from_name} was never reached {took}"
     if fault := re.search(r"^FAULT: .*$", done.output, re.MULTILINE):
