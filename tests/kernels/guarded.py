@@ -33,7 +33,7 @@ def guarded(model: CModel) -> CModel:
 
     head, run, tail = re.fullmatch(r"(.*\n)(void \w+_run\(void\)\n\{.*?\n\}\n)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     ports = iter([*model.graph.inputs, *model.graph.outputs])
-    head = re.sub(r"return \w+_arena \+ \d+;", lambda _: f"return {port(next(ports))};", head)
+    head = re.sub(r"return \w+_arena(?: \+ \d+)?;", lambda _: f"return {port(next(ports))};", head)
     bodies = re.split(r"(?=\n  /\* \d+ )", run)
     assert len(bodies) == len(model.graph.operators) + 1
     for step, op in enumerate(model.graph.operators, start=1):
@@ -46,11 +46,11 @@ def guarded(model: CModel) -> CModel:
             spans.append((scratch.offset, scratch.end, scratch.offset, name))
 
         def place(match: re.Match[str], spans: list[tuple[int, int, int, str]] = spans) -> str:
-            offset = int(match[1])
+            offset = int(match[1] or 0)
             base, name = next((base, name) for start, end, base, name in spans if start <= offset < end)
             return f"{name} + {offset - base}"
 
-        bodies[step] = re.sub(r"\barena \+ (\d+)", place, bodies[step])
+        bodies[step] = re.sub(r"\barena(?: \+ (\d+))?(?=[,)])", place, bodies[step])
     arrays = "".join(
         f"_Alignas({model.plan.alignment}) static int8_t {name}[{size}];\n" for name, size in buffers.values()
     )
