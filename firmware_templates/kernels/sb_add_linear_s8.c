@@ -5,7 +5,8 @@
  *
  * `output` may be `input` or `other`: an element is written after it is read, and never read again.
  */
-#include "sb_dsp.h"
+#include "sb_clamp.h"
+#include "sb_fixedpoint.h"
 #include "sb_kernels.h"
 
 void sb_add_linear_s8(const sb_add_linear_layer *layer, const int8_t *input, const int8_t *other, int8_t *output)

@@ -78,11 +78,12 @@ SB_INLINE const int8_t *sb_take(const int8_t *from, uint32_t *a)
 
 /* Volatile, here and below, so that products stay in the order in which the kernels have them: GCC 12, free to move
    them, widens and loads ahead and runs out of registers. */
-#define SB_OPERATION(name, instruction)                                                     \
-  SB_INLINE int32_t name(uint32_t a, uint32_t b, int32_t sum)                               \
-  {                                                                                         \
-    __asm__ volatile(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum)); \
-    return sum;                                                                             \
+/* `volatile` here and below: in the order in which they are written, which keeps few sums and words alive at once. */
+#define SB_OPERATION(name, instruction)                                                         \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b, int32_t sum)                                   \
+  {                                                                                             \
+    __asm__ volatile(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));     \
+    return sum;                                                                                 \
   }
 
 SB_OPERATION(sb_smlad, "smlad")
@@ -149,12 +150,12 @@ SB_INLINE uint32_t sb_smaller_bytes(uint32_t a, uint32_t b)
   return difference;
 }
 
-#define SB_PRODUCT(name, instruction)                                             \
-  SB_INLINE int32_t name(uint32_t a, uint32_t b)                                  \
-  {                                                                               \
-    int32_t product;                                                              \
-    __asm__ volatile(instruction " %0, %1, %2" : "=r"(product) : "r"(a), "r"(b)); \
-    return product;                                                               \
+#define SB_PRODUCT(name, instruction)                                              \
+  SB_INLINE int32_t name(uint32_t a, uint32_t b)                                   \
+  {                                                                                \
+    int32_t product;                                                               \
+    __asm__ volatile(instruction " %0, %1, %2" : "=r"(product) : "r"(a), "r"(b));  \
+    return product;                                                                \
   }
 
 SB_PRODUCT(sb_smuad, "smuad")

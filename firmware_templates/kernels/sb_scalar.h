@@ -22,9 +22,9 @@
 #include "sb_kernels.h"
 
 /*
- * Which of the inner loops that are written out in assembly are taken: 1 for Armv6-M and Armv8-M Baseline, 2 for Armv7-M
- * and Armv8-M Main, 0 for their twins in C. GCC gives the high registers of Thumb-1 only where it optimises for speed;
- * beside an FPU, as a Cortex-M33 without DSP extension can have, GCC 12 finds none that is left for these loops.
+ * Which of the inner loops that are written out in assembly are taken: 1 for Armv6-M and Armv8-M Baseline, 2 for
+ * Armv7-M and Armv8-M Main, 0 for their twins in C. GCC gives the high registers of Thumb-1 only where it optimises for
+ * speed; beside an FPU, as a Cortex-M33 without DSP extension can have, GCC 12 finds none that is left for these loops.
  */
 #if !SB_LOOPS_IN_ASSEMBLY || !defined(__ARM_ARCH_ISA_THUMB) || defined(__ARM_FP)
 #define SB_THUMB 0
