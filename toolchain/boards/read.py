@@ -49,7 +49,7 @@ def load_board(id_or_path: str | Path) -> Board:
     if text in board_ids():
         return _read(asset_folder("boards") / f"{text}.toml")
     near = difflib.get_close_matches(text.lower(), board_ids(), n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(board_ids())}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(board_ids())}."
     raise BoardError(f"unknown board {text!r}: {hint} A file is given by its path, such as ./{text}.toml")
 
 
