@@ -95,7 +95,7 @@ def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
         ((model, "--board", "mps2-an385", "--input", given), "input.bin: holds 3 bytes; the input of tiny is 40"),
         ((model, "--board", "mps2-an385", "--input", tmp_path / "none"), "none: cannot be read"),
         ((model, "--board", "mps2-an385", "--core", "cortex-m99"), "unknown core 'cortex-m99'"),
-        ((model, "--board", "mps2-an385", "--to", "done"), "neither --machine nor --to"),
+        ((model, "--board", "mps2-an385", "--to", "done"), "no --machine, --from and --to: these are for --elf"),
     ):
         failed = run(*arguments)
         assert failed.code == 2 and failed.err.startswith("error: ") and said in failed.err
