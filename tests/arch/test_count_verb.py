@@ -18,11 +18,12 @@ def _subbyte(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.parametrize("name", builtin_names())
+@pytest.mark.parametrize("name", [name for name in builtin_names() if published(name)])
 def test_json_has_the_published_figures(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     facts = published(name)
+    assert facts is not None
     assert _subbyte(monkeypatch, "count", name, "--rule", facts.rule, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found)[:5] == ["rule", "macs", "operations", "memory_bytes", "parameters"]

@@ -69,3 +69,12 @@ def test_every_candidate_of_the_space_expands(candidate: str) -> None:
     else:
         assert names[-3:] == ["block2_depthwise", "block2_project", "block2_add"]
         assert ("block2_expand" in names) == (candidate[-1] != "1")
+
+
+def test_a_feed_forward_network_flattens_its_window_and_normalises_hidden_layers_only() -> None:
+    first, *others, classifier = layers(load_arch("stream_250k"))
+    assert first.input_shape == (49, 20, 1) and first.output_shape == (1, 1, 192)
+    assert [layer.output_shape.c for layer in others] == [128, 128, 128]
+    for layer in (first, *others):
+        assert isinstance(layer, Dense) and layer.batch_norm and layer.activation is Activation.RELU
+    assert isinstance(classifier, Dense) and not classifier.batch_norm and classifier.activation is Activation.NONE

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolchain.arch import arch_from_dict, builtin_names, load_arch, save_arch
+from toolchain.arch import arch_from_dict, builtin_names, load_arch, published, save_arch
 from toolchain.arch.ds_cnn import DsCnn, Stage
 from toolchain.arch.peter2020 import CANDIDATES, WIDTHS, Peter2020
 from toolchain.errors import ModelError
 
 
-def test_39_networks_are_built_in() -> None:
-    assert len(builtin_names()) == 39
+def test_40_networks_are_built_in_one_of_them_ours() -> None:
+    assert len(builtin_names()) == 40
+    assert [name for name in builtin_names() if published(name) is None] == ["stream_250k"]
 
 
 @pytest.mark.parametrize("spelling", ["ds_cnn_s", "DS-CNN-S", "DS_CNN_S", "ds-cnn-s"])
@@ -73,7 +74,7 @@ def test_a_file_may_leave_out_what_has_a_default(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"family": '"cnn"'}, "family is 'cnn', must be one of: ds_cnn, peter2020"),
+        ({"family": '"cnn"'}, "family is 'cnn', must be one of: ds_cnn, feed_forward, peter2020"),
         ({"family": ""}, "family is None"),
         ({"frames": "0"}, "frames is 0, must be 1..1024"),
         ({"frames": '"49"'}, "frames: Input should be a valid integer"),
@@ -114,6 +115,16 @@ def test_a_wrong_file_is_one_error_that_names_file_and_key(changes: dict[str, st
 def test_outside_the_space_of_peter2020_is_an_error(changes: dict[str, object], said: str) -> None:
     with pytest.raises(ModelError, match="pless_sweep_5: ") as caught:
         replace(load_arch("pless_sweep_5"), **changes)  # type: ignore[arg-type]
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("widths", "said"),
+    [((), "0 widths, must be 1..256"), ((8, 0), "widths[2] is 0, must be 1..4096"), ((8,) * 257, "257 widths")],
+)
+def test_a_feed_forward_network_has_hidden_layers(widths: tuple[int, ...], said: str) -> None:
+    with pytest.raises(ModelError, match="stream_250k: ") as caught:
+        replace(load_arch("stream_250k"), widths=widths)  # type: ignore[call-arg]
     assert said in str(caught.value)
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builder: strings primitive layers together, and the blocks that families of networks are made of.
 
-A family (ds_cnn.py, peter2020.py) says which blocks in which order; a new block is one more function here that
-calls `conv`, `depthwise` and `add`. Padding is TFLite's SAME everywhere: the odd row or column goes after.
+A family (ds_cnn.py, peter2020.py, feed_forward.py) says which blocks in which order; a new block is one more function
+here that calls `conv`, `depthwise`, `add` and `hidden`. Padding is TFLite's SAME everywhere: the odd row or column goes
+after.
 """
 
 from toolchain.arch.layer import (
@@ -104,8 +105,21 @@ class Builder:
         self.dense("classifier", classes)
 
     def dense(self, name: str, outputs: int) -> None:
-        """Dense layer with bias over a 1x1 map."""
+        """Dense layer with bias over the whole map: what gives logits."""
         self._append(Dense(name=name, input=self.last, input_shape=self.shape, output_shape=MapShape(1, 1, outputs)))
+
+    def hidden(self, name: str, outputs: int, activation: Activation) -> None:
+        """Dense layer over the whole map, batch norm, activation."""
+        self._append(
+            Dense(
+                name=name,
+                input=self.last,
+                input_shape=self.shape,
+                output_shape=MapShape(1, 1, outputs),
+                batch_norm=True,
+                activation=activation,
+            )
+        )
 
 
 def separable(build: Builder, name: str, channels: int, kernel: Pair, stride: Pair, activation: Activation) -> None:

@@ -63,7 +63,7 @@ def _(layer: Dense) -> LayerFacts:
         macs_floored=inputs * outputs,
         weights=inputs * outputs,
         biases=outputs,
-        batch_norm_channels=0,
+        batch_norm_channels=outputs if layer.batch_norm else 0,
         inputs=inputs,
         outputs=outputs,
         additions=outputs,

@@ -98,4 +98,6 @@ class GlobalAveragePool(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Dense(Layer):
-    """Fully connected layer with bias over a 1x1 map."""
+    """Fully connected layer over a whole map, read as one vector. With `batch_norm` the sum itself has no bias."""
+
+    batch_norm: bool = False

@@ -17,12 +17,13 @@ import tomli_w
 from pydantic import TypeAdapter, ValidationError
 
 from toolchain.arch.ds_cnn import DsCnn
+from toolchain.arch.feed_forward import FeedForward
 from toolchain.arch.peter2020 import Peter2020
 from toolchain.arch.spec import ArchSpec
 from toolchain.errors import ModelError
 from toolchain.files import write_text
 
-FAMILIES: dict[str, type[ArchSpec]] = {kind.family: kind for kind in (DsCnn, Peter2020)}
+FAMILIES: dict[str, type[ArchSpec]] = {kind.family: kind for kind in (DsCnn, FeedForward, Peter2020)}
 
 _NETWORKS = Path(__file__).with_name("networks.toml")
 _MAX_FILE_BYTES = 1 << 20
@@ -44,8 +45,8 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(_builtin())
 
 
-def published(name: str) -> Published:
-    """Published figures of a built-in network. Raises ModelError for an unknown name."""
+def published(name: str) -> Published | None:
+    """Published figures of a built-in network, None for one of our own. Raises ModelError for an unknown name."""
     return _find(name)[1]
 
 
@@ -101,25 +102,26 @@ def _key(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _find(name: str) -> tuple[ArchSpec, Published]:
+def _find(name: str) -> tuple[ArchSpec, Published | None]:
     known = _builtin()
     key = _key(name)
     if key not in known:
         nearest = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
         hint = f"Did you mean {', '.join(nearest)}? " if nearest else ""
+        named = [one for one in known if not one.startswith("pless_sweep_")]
         raise ModelError(
-            f"no network is called {name!r}. {hint}Built in: {', '.join(list(known)[:3])} and "
-            f"{len(known) - 3} pless_sweep_* (`subbyte count --list`); a file must end in .toml"
+            f"no network is called {name!r}. {hint}Built in: {', '.join(named)} and "
+            f"{len(known) - len(named)} pless_sweep_* (`subbyte count --list`); a file must end in .toml"
         )
     return known[key]
 
 
 @cache
-def _builtin() -> dict[str, tuple[ArchSpec, Published]]:
-    found: dict[str, tuple[ArchSpec, Published]] = {}
+def _builtin() -> dict[str, tuple[ArchSpec, Published | None]]:
+    found: dict[str, tuple[ArchSpec, Published | None]] = {}
     for name, entry in tomllib.loads(_NETWORKS.read_text("utf-8")).items():
-        facts = entry.pop("published")
+        facts = entry.pop("published", None)
         rule = "hello_edge" if entry["family"] == DsCnn.family else "peter2020"
         arch = arch_from_dict({"name": name} | entry, f"{_NETWORKS.name}: {name}")
-        found[name] = (arch, Published(rule=rule, **facts))
+        found[name] = (arch, Published(rule=rule, **facts) if facts else None)
     return found

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""untrained_graph: layers as an int8 Graph whose weights are drawn from a seed. For whoever asks what a network costs.
+"""untrained_graph: layers as a Graph whose weights are drawn from a seed. For whoever asks what a network costs.
 
 Time, flash and RAM hang on shapes and quantisation and not on what the weights know, so a network can be planned,
 built and counted before anybody trains it. Scales are such as training gives: weights are nearly normal and use
@@ -10,6 +10,8 @@ hold all but rare outliers. Nothing saturates for long, nothing dies, and no mul
     ReLU                           4 / 255   -128
     ReLU6                          6 / 255   -128
     no activation                  8 / 255     -3
+
+Weights take the bits and the grid that a WeightPlan says, 8 where nobody asks; activations are always int8.
 """
 
 from collections.abc import Sequence
@@ -29,11 +31,12 @@ from toolchain.arch.layer import (
     Layer,
     MapShape,
 )
+from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.graph.check import check_graph
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Add as AddOp
 from toolchain.graph.ops import AveragePool2D, Conv2D, DepthwiseConv2D, FullyConnected, Operator, Pair, Reshape
-from toolchain.graph.tensor import DType, Quantisation, Tensor
+from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
 
 _GRIDS = {
     Activation.RELU: Quantisation((float(np.float32(4 / 255)),), -128),
@@ -45,25 +48,27 @@ _INPUT_GRID = Quantisation((1 / 32,), 0)
 
 # Mean square of int8 inputs, drawn uniformly, on _INPUT_GRID.
 _INPUT_POWER = (256**2 - 1) / 12 / 32**2
-_WEIGHT_LIMIT = 127
+_EIGHT_BITS = WeightPlan()
 _BIAS_LIMIT = 0.3  # of sums with variance 1
 # Weights are sums of so many uniform integers: near enough to normal, and the same integers on every machine.
 _DRAWS = 4
 
 
-def untrained_graph(name: str, layers: Sequence[Layer], seed: int = 0) -> Graph:
+def untrained_graph(name: str, layers: Sequence[Layer], seed: int = 0, plan: WeightPlan = _EIGHT_BITS) -> Graph:
     """The checked Graph of `layers` (`arch.layers()`, or a Builder's); the last layer gives its output.
 
-    name: a C identifier. Same layers and seed, same Graph, on every machine.
+    name: a C identifier. plan: bits and grid of each layer's weights. Same layers, seed and plan, same Graph, on every
+    machine.
     """
-    return _Writer(layers[0].input_shape, seed).graph(name, layers)
+    return _Writer(layers[0].input_shape, seed, plan).graph(name, layers)
 
 
 class _Writer:
     """Tensors and operators so far, and for each layer's output its mean square, by the layer's name."""
 
-    def __init__(self, shape: MapShape, seed: int) -> None:
+    def __init__(self, shape: MapShape, seed: int, plan: WeightPlan) -> None:
         self._rng = np.random.default_rng(seed)
+        self._plan = plan
         self._tensors: list[Tensor] = [Tensor(NETWORK_INPUT, (1, *shape), DType.INT8, _INPUT_GRID)]
         self._grids = {NETWORK_INPUT: _INPUT_GRID}
         self._power = {NETWORK_INPUT: _INPUT_POWER}
@@ -142,21 +147,29 @@ class _Writer:
         self._power[layer.name] = power if layer.activation is Activation.NONE else power / 2
 
     def _weights(self, layer: Layer, shape: tuple[int, ...], axis: int) -> tuple[str, str]:
-        """Names of weights int8 `shape`, a scale for each channel of `axis`, and of a bias int32."""
+        """Names of weights `shape` in int8 containers, a scale for each channel of `axis`, and of a bias int32."""
+        spec = self._plan.of(layer.name)
         others = tuple(index for index in range(len(shape)) if index != axis)
         drawn = self._rng.integers(-1000, 1001, (_DRAWS, *shape)).sum(axis=0)
-        largest = np.abs(drawn).max(axis=others, keepdims=True)
-        data = np.rint(drawn * _WEIGHT_LIMIT / np.maximum(largest, 1)).astype(np.int8)
+        data = _on_grid(drawn, np.abs(drawn).max(axis=others, keepdims=True), spec)
         energy = np.maximum(np.square(data.astype(np.int64)).sum(axis=others), 1) * self._power[layer.input]
         scales = (1 / np.sqrt(energy)).astype(np.float32)
         bias_scales = scales * np.float32(self._grids[layer.input].scale)
         bias = np.rint(self._rng.uniform(-_BIAS_LIMIT, _BIAS_LIMIT, shape[axis]) / bias_scales).astype(np.int32)
         names = f"{layer.name}_weights", f"{layer.name}_bias"
         self._tensors += [
-            Tensor(names[0], shape, DType.INT8, _per_channel(scales, axis), data=data),
+            Tensor(names[0], shape, DType.INT8, _per_channel(scales, axis), spec.bits, spec.grid, data),
             Tensor(names[1], (shape[axis],), DType.INT32, _per_channel(bias_scales, 0), bits=32, data=bias),
         ]
         return names
+
+
+def _on_grid(drawn: NDArray[np.int64], largest: NDArray[np.int64], spec: WeightSpec) -> NDArray[np.int8]:
+    """Values within ±largest spread over all integers of the grid: int8, in the shape of `drawn`."""
+    if spec.grid is Grid.MID_RISE:
+        steps = (drawn << (spec.bits - 1)) // (largest + 1)  # -2^(bits-1) .. 2^(bits-1) - 1
+        return (2 * steps + 1).astype(np.int8)
+    return np.rint(drawn * spec.limit / np.maximum(largest, 1)).astype(np.int8)
 
 
 def _per_channel(scales: NDArray[np.float32], axis: int) -> Quantisation:

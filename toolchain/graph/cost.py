@@ -199,7 +199,8 @@ def _row(op: Operator, graph: Graph, reads: list[Tensor], fresh: list[Tensor]) -
 def graph_facts(graph: Graph) -> tuple[LayerFacts, ...]:
     """What the counting rules ask, operator by operator: elements, whatever their width here.
 
-    Batch norm is folded in a Graph: it shows as the bias that it left behind in a convolution.
+    Batch norm is folded in a Graph: it shows as the bias that it left behind in a convolution. Behind a dense layer it
+    cannot be told from the layer's own bias, and is taken for it.
     """
     rows = graph_cost(graph).rows
     return tuple(_facts(op, row, graph) for op, row in zip(graph.operators, rows, strict=True))
