@@ -2,6 +2,7 @@
 """The QDQ file: sound, runnable, and the very network that training simulated."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -10,12 +11,30 @@ import pytest
 import torch
 from onnx import numpy_helper
 
-from tests.nets.networks import lived_in, measured, random_features, small_mbc, tiny_ds_cnn
+from tests.nets.networks import (
+    flattening,
+    lived_in,
+    measured,
+    random_features,
+    small_mbc,
+    tiny_ds_cnn,
+    tiny_stream,
+)
 from toolchain.arch import ArchSpec, load_arch
+from toolchain.graph.onnx_in import read_onnx
+from toolchain.graph.ops import Reshape
+from toolchain.graph.reference import run_batch
 from toolchain.nets.onnx_out import OPSET, onnx_bytes
 from toolchain.nets.quantised import QuantisedNetwork
 
-ARCHS = [tiny_ds_cnn(), tiny_ds_cnn(frames=20, coefficients=7, classes=3), small_mbc(), load_arch("ds_cnn_s")]
+ARCHS = [
+    tiny_ds_cnn(),
+    tiny_ds_cnn(frames=20, coefficients=7, classes=3),
+    small_mbc(),
+    load_arch("ds_cnn_s"),
+    tiny_stream(),
+    flattening(),
+]
 METADATA = {"labels": json.dumps(["yes", "no"]), "feature_spec": "{}"}
 
 
@@ -44,6 +63,23 @@ def test_onnx_runtime_computes_what_training_simulates(arch: ArchSpec, level: st
     # Both add float32 products in another order, so a sum that lies on the edge of two steps may fall to either side.
     assert np.abs(steps).max() <= 1
     assert np.count_nonzero(steps) <= steps.size * 0.05
+
+
+@pytest.mark.parametrize("arch", [tiny_stream(), flattening()], ids=lambda arch: arch.name)
+def test_a_dense_layer_over_a_map_is_one_operator_that_reads_memory_as_it_lies(arch: ArchSpec, tmp_path: Path) -> None:
+    network = _network(arch)
+    (tmp_path / "model.onnx").write_bytes(onnx_bytes(network.integers(), METADATA))
+    graph = read_onnx(tmp_path / "model.onnx")
+    assert [op.kind for op in graph.operators].count("FullyConnected") == 3 - (arch.name == "flattening")
+    assert not any(isinstance(op, Reshape) for op in graph.operators)
+    assert graph.tensor(graph.inputs[0]).shape == (1, arch.frames, arch.coefficients, 1)
+    x = random_features(arch, 60, seed=7)
+    with torch.no_grad():
+        wanted = (network(x) / network.grids["classifier"].scale).numpy()
+    (output,) = graph.outputs
+    drawn = (x * 32).numpy().astype(np.int8).transpose(0, 2, 3, 1)
+    found = run_batch(graph, {graph.inputs[0]: drawn[:, np.newaxis]})[output].reshape(60, -1)
+    assert np.abs(np.rint(wanted) + graph.tensor(output).quantisation.zero_point - found).max() <= 1
 
 
 def test_every_value_between_operators_has_one_pair() -> None:

@@ -7,16 +7,25 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from tests.nets.networks import lived_in, measured, random_features, small_mbc, tiny_ds_cnn
+from tests.nets.networks import (
+    flattening,
+    lived_in,
+    measured,
+    random_features,
+    small_mbc,
+    tiny_ds_cnn,
+    tiny_stream,
+)
 from toolchain.arch import ArchSpec
 from toolchain.arch.layer import Activation
 from toolchain.errors import ModelError
-from toolchain.nets.modules import FloatNetwork, Window, convolve
+from toolchain.nets.modules import Connected, FloatNetwork, Window, convolve
 from toolchain.nets.quantised import QuantisedNetwork, fold_batch_norm
 from toolchain.nets.quantisers import ActivationGrid, MidTread, channel_scales, quantise_weight, weight_grid
 
-ARCHS = [tiny_ds_cnn(), small_mbc(), tiny_ds_cnn(frames=13, coefficients=3)]
+ARCHS = [tiny_ds_cnn(), small_mbc(), tiny_ds_cnn(frames=13, coefficients=3), tiny_stream(), flattening()]
 
 
 @pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: f"{arch.name}-{arch.frames}")
@@ -28,21 +37,28 @@ def test_folded_weights_compute_what_batch_norm_computes(arch: ArchSpec) -> None
         inputs = [values[name] for name in layer.reads]
         with torch.no_grad():
             values[layer.name] = unit(*inputs)
-            if not isinstance(unit, Window):
+            if not isinstance(unit, Window | Connected) or isinstance(unit.norm, torch.nn.Identity):
                 continue
             weight, bias = fold_batch_norm(unit)
-            sums = convolve(inputs[0].double(), unit.layer, weight.double(), bias.double())
+            sums = _sums(unit, inputs[0], weight, bias)
             norm = copy.deepcopy(unit.norm).double()
-            normed = norm(convolve(inputs[0].double(), unit.layer, unit.conv.weight.double(), None))
+            trained = unit.conv.weight if isinstance(unit, Window) else unit.linear.weight
+            normed = norm(_sums(unit, inputs[0], trained, None))
         # Rounding the folded weights to float32 once is the only difference: a few parts in 10^7 of the sums.
         assert torch.allclose(sums, normed, rtol=0, atol=2e-6 * float(normed.abs().max())), layer.name
+
+
+def _sums(unit: Window | Connected, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """In float64, before batch norm and activation."""
+    x, weight, bias = x.double(), weight.double(), None if bias is None else bias.double()
+    return convolve(x, unit.layer, weight, bias) if isinstance(unit, Window) else F.linear(x.flatten(1), weight, bias)
 
 
 @pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: f"{arch.name}-{arch.frames}")
 def test_quantised_network_stays_near_the_float_one(arch: ArchSpec) -> None:
     network = lived_in(arch)
-    quantised = measured(network)
     x = random_features(arch, 50)
+    quantised = measured(network, [x])  # over the very inputs that are compared: nothing is clamped
     with torch.no_grad():
         wanted, found = network(x), quantised(x)
     steps = (wanted - found).abs().max() / quantised.grids["classifier"].scale

@@ -71,17 +71,23 @@ class Pool(nn.Module):
         return x.mean((2, 3))
 
 
-class Classifier(nn.Module):
-    """The unit of Dense: [N, C] -> [N, classes]."""
+class Connected(nn.Module):
+    """The unit of Dense: sums over a whole map, batch norm if the layer has it, activation."""
 
-    def __init__(self, layer: Dense) -> None:
+    def __init__(self, layer: Dense, batch_norm: BatchNorm) -> None:
         super().__init__()
         self.layer = layer
-        self.linear = nn.Linear(layer.input_shape.n_elements, layer.output_shape.n_elements)
+        outputs = layer.output_shape.n_elements
+        self.linear = nn.Linear(layer.input_shape.n_elements, outputs, bias=not layer.batch_norm)
+        self.norm = (
+            nn.BatchNorm1d(outputs, eps=batch_norm.epsilon, momentum=batch_norm.momentum)
+            if layer.batch_norm
+            else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Weighted sums and bias."""
-        return activate(self.linear(x), self.layer.activation)
+        """x: [N, C] or [N, C, H, W], weights in that order -> [N, C']."""
+        return activate(self.norm(self.linear(x.flatten(1))), self.layer.activation)
 
 
 def convolve(x: Tensor, layer: Conv | Depthwise, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -137,9 +143,10 @@ class FloatNetwork(nn.Module):
                 _initialise(unit.conv.weight, self.arch.initialiser, generator)
                 if unit.conv.bias is not None:
                     nn.init.zeros_(unit.conv.bias)
-            elif isinstance(unit, Classifier):
+            elif isinstance(unit, Connected):
                 _initialise(unit.linear.weight, self.arch.initialiser, generator)
-                nn.init.zeros_(unit.linear.bias)
+                if not unit.layer.batch_norm:
+                    nn.init.zeros_(unit.linear.bias)
 
     def forward(self, features: Tensor) -> Tensor:
         """features: float32 [N, 1, T, F], int8 features / 32 -> logits [N, classes]."""
@@ -162,7 +169,7 @@ def _unit(layer: Layer, batch_norm: BatchNorm) -> nn.Module:
         case GlobalAveragePool():
             return Pool()
         case Dense():
-            return Classifier(layer)
+            return Connected(layer, batch_norm)
     raise TypeError(f"no torch unit for {layer.kind}")
 
 

@@ -6,7 +6,6 @@ for; `integers()` gives those integers. One quantiser stands behind every layer,
 reads has one scale, as in the ONNX file and the Graph.
 """
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from toolchain.arch.layer import NETWORK_INPUT, Add, Conv, Dense, Depthwise, GlobalAveragePool, Layer
 from toolchain.nets.integers import IntegerLayer, IntegerNetwork, IntegerWeights
-from toolchain.nets.modules import Classifier, FloatNetwork, Walk, Window, convolve
+from toolchain.nets.modules import Connected, FloatNetwork, Walk, Window, convolve
 from toolchain.nets.quantisers import (
     INPUT_SCALE,
     INPUT_ZERO_POINT,
@@ -31,20 +30,20 @@ from toolchain.nets.quantisers import (
 )
 
 
-def fold_batch_norm(unit: Window) -> tuple[Tensor, Tensor]:
+def fold_batch_norm(unit: Window | Connected) -> tuple[Tensor, Tensor]:
     """Weight and bias that give, without batch norm, what `unit` gives with its running statistics.
 
     Computed in float64, rounded once to float32.
     """
-    weight = unit.conv.weight.detach().double()
-    if not isinstance(unit.norm, nn.BatchNorm2d):
-        assert unit.conv.bias is not None  # Window gives a convolution a bias where it has no batch norm.
-        return weight.float(), unit.conv.bias.detach().clone()
-    norm = unit.norm
+    sums, norm = unit.conv if isinstance(unit, Window) else unit.linear, unit.norm
+    weight = sums.weight.detach().double()
+    if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+        assert sums.bias is not None  # A unit gives its sums a bias where it has no batch norm.
+        return weight.float(), sums.bias.detach().clone()
     assert norm.running_mean is not None and norm.running_var is not None  # tracked by default
     factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
     bias = norm.bias.detach().double() - norm.running_mean.double() * factor
-    return (weight * factor.view(-1, 1, 1, 1)).float(), bias.float()
+    return (weight * factor.view(-1, *(1,) * (weight.dim() - 1))).float(), bias.float()
 
 
 class Weighted(nn.Module):
@@ -67,7 +66,7 @@ class Weighted(nn.Module):
         weight = quantise_weight(self.grid, self.weight, scales)
         bias = quantise_bias(self.bias, bias_scales)
         if isinstance(self.layer, Dense):
-            return F.linear(x, weight, bias)
+            return F.linear(x.flatten(1), weight, bias)
         return convolve(x, self.layer, weight, bias)
 
     @torch.no_grad()
@@ -96,11 +95,8 @@ class QuantisedNetwork(nn.Module):
         self.grids = nn.ModuleDict()
         for layer in self.layers:
             unit = source.units[layer.name]
-            if isinstance(layer, Conv | Depthwise) and isinstance(unit, Window):
+            if isinstance(layer, Conv | Depthwise | Dense) and isinstance(unit, Window | Connected):
                 self.weighted[layer.name] = Weighted(layer, *fold_batch_norm(unit), grid)
-            elif isinstance(layer, Dense) and isinstance(unit, Classifier):
-                linear = copy.deepcopy(unit.linear)
-                self.weighted[layer.name] = Weighted(layer, linear.weight.detach(), linear.bias.detach(), grid)
             self.grids[layer.name] = ActivationGrid(layer.activation)
         self.register_buffer("input_scale", torch.tensor(INPUT_SCALE))
         self._walk = Walk(self.layers)

@@ -9,7 +9,8 @@ in floats; a reader that knows the pattern finds every integer in it.
                          ^ DQ <- int8 weights, one scale a channel
                          ^ DQ <- int32 bias, scale = input scale * weight scale
 
-Layout is ONNX's NCHW: input float32 [1, 1, T, F], logits float32 [1, classes]. A node is named after its layer.
+Layout is ONNX's NCHW: input float32 [1, 1, T, F], logits float32 [1, classes]; a dense layer over a map reads it
+through Flatten. A node is named after its layer.
 Source of the operators: ONNX operator specification, opset 21.
 """
 
@@ -140,6 +141,8 @@ class _Writer:
                 axes = self._constant(f"{name}_axes", np.array([2, 3], np.int64))
                 return self._node("ReduceMean", [*reads, axes], output, name, keepdims=0)
             case Dense():
+                if layer.input_shape[:2] != (1, 1):
+                    reads[0] = self._node("Flatten", reads[:1], f"{name}_input", f"{name}_flatten")
                 return self._node("Gemm", reads, output, name, transB=1)
         raise TypeError(f"no ONNX operator for {layer.kind}")
 
