@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.projects import (
@@ -16,11 +17,15 @@ from tests.projects import (
     with_wrong_answer,
     write_sources,
 )
+from toolchain.arch import load_arch
+from toolchain.arch.untrained import untrained_graph
+from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.boards import Board, board_ids, load_board
 from toolchain.device.build import Build, build_firmware, build_folder
 from toolchain.device.emulate import emulate
 from toolchain.errors import BoardError, ToolError
-from toolchain.export.project import Project, c_runtime, make_project
+from toolchain.export.project import FrontEnd, Project, c_runtime, make_project
+from toolchain.frontend import Normalisation, log_mel
 
 pytestmark = [
     pytest.mark.arm,
@@ -77,6 +82,16 @@ def test_boards_hear(name: str, centred: bool, tmp_path: Path) -> None:
     build = build_firmware(make_project(graph, board, c_runtime(graph, board), front_end), tmp_path)
     run = emulate(board, build.elf, tmp_path)
     assert run.passed and "case sound: ok" in run.output, run.output
+
+
+@pytest.mark.parametrize("name", ["mps2-an386", "mps3-an547"])
+def test_a_streaming_network_decides_at_every_hop(name: str, tmp_path: Path) -> None:
+    board, arch, spec = load_board(name), load_arch("stream_250k"), log_mel(20)
+    front_end = FrontEnd(spec, Normalisation.from_statistics(np.full(20, -4.0), np.full(20, 2.0)))
+    graph = untrained_graph(arch.identifier, arch.layers(), plan=WeightPlan(WeightSpec.of(4)))
+    build = build_firmware(make_project(graph, board, c_runtime(graph, board), front_end), tmp_path)
+    run = emulate(board, build.elf, tmp_path)
+    assert run.passed and "case sound: ok" in run.output and "case stream: ok" in run.output, run.output
 
 
 def run_tiny(board: Board, folder: Path) -> tuple[bool, str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.frontend.sounds import PUBLISHED, extreme_audio, random_specs
-from toolchain.frontend import FeatureSpec, Frontend, Normalisation, Padding, hello_edge, numpy_frontend
+from toolchain.frontend import FeatureSpec, Frontend, Normalisation, Padding, hello_edge, log_mel, numpy_frontend
 from toolchain.frontend.build import load_library
 
 PARAMETERS = pytest.mark.parametrize(
@@ -58,6 +58,35 @@ def test_centred_rows_inside_a_clip_are_the_streams_rows_half_a_window_later() -
     rows = Frontend(spec, normalisation).features(audio)[0]
     streamed = stream_rows(spec, normalisation, audio[0])
     assert np.array_equal(streamed[:49], rows[1:50])
+
+
+@pytest.mark.parametrize("spec", [hello_edge(), log_mel(20), *[s for s in random_specs(14, seed=3) if not s.centred]])
+def test_a_listener_gives_at_every_hop_the_features_of_the_last_clip(spec: FeatureSpec) -> None:
+    """The clip as far as its frames reach; through the end of the ring and once more after a reset."""
+    normalisation = some_normalisation(spec)
+    hop, heard = spec.hop_samples, (spec.n_frames - 1) * spec.hop_samples + spec.window_samples
+    decisions = min(spec.n_frames + 2, 60)
+    sound = np.random.default_rng(4).integers(-20000, 20000, spec.clip_samples + decisions * hop).astype(np.int16)
+    first = -(-heard // hop) - 1  # the push whose hop completes the first window
+    late = (first + 1) * hop - heard  # samples that a stream hears beyond it, where windows are no whole hops
+    assert 0 <= late < hop
+    library = load_library(spec, normalisation)
+    listener = ctypes.create_string_buffer(2 * (spec.window_samples + hop) + spec.n_frames * spec.n_features + 64)
+    found = np.full((spec.n_frames, spec.n_features), 77, np.int8)
+    for pushes in (first, first + decisions):
+        library.frontend_listener_reset(listener)
+        for push in range(pushes):
+            part = np.ascontiguousarray(sound[push * hop : (push + 1) * hop])
+            ready = library.frontend_listener_push(
+                listener, part.ctypes.data_as(ctypes.c_void_p), found.ctypes.data_as(ctypes.c_void_p)
+            )
+            assert ready == (push >= first)
+            if not ready:
+                assert (found == 77).all()
+                continue
+            clip = sound[(push - first) * hop :][: spec.clip_samples]
+            assert np.array_equal(found, Frontend(spec, normalisation).features(clip[None])[0]), push
+        found[:] = 77
 
 
 def test_reset_stream_remembers_nothing() -> None:

@@ -31,6 +31,7 @@ HARNESS = """
 static int16_t audio[FRONTEND_CLIP_SAMPLES + 4 * FRONTEND_RING_SAMPLES];
 static int8_t features[FRONTEND_FRAMES * FRONTEND_FEATURES];
 static frontend_stream_t stream;
+static frontend_listener_t listener;
 
 int main(void)
 {
@@ -38,9 +39,11 @@ int main(void)
         frontend_clip(audio, features);
         fwrite(features, 1, sizeof features, stdout);
         frontend_stream_reset(&stream);
+        frontend_listener_reset(&listener);
         int8_t row[FRONTEND_FEATURES];
         for (int32_t at = 0; at + FRONTEND_HOP_SAMPLES <= FRONTEND_CLIP_SAMPLES; at += FRONTEND_HOP_SAMPLES) {
             (void)frontend_stream_push(&stream, audio + at, row);
+            (void)frontend_listener_push(&listener, audio + at, features);
         }
     }
     return 0;

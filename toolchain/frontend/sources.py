@@ -19,6 +19,7 @@ KERNELS = (
     "frontend_kernels.h",
     "frontend.c",
     "frontend_stream.c",
+    "frontend_listener.c",
     "frontend_window.c",
     "frontend_fft.c",
     "frontend_mel.c",

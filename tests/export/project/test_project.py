@@ -138,6 +138,21 @@ def test_self_test_hears(centred: bool, tmp_path: Path) -> None:
     done = host_self_test(write_sources(replace(project, answers=deaf), tmp_path))
     assert "case sound: WRONG features" in done.stdout and "SELF-TEST FAIL" in done.stdout
     assert done.returncode != 0
+    assert ("case stream: ok, crc" in done.stdout) == (not centred), "a clip with mirrored ends is no stream"
+
+
+@NEEDS_CC
+def test_self_test_notices_a_wrong_decision_in_a_stream(tmp_path: Path) -> None:
+    front_end, board = audio_front_end(centred=False), load_board("mps2-an386")
+    graph = audio_graph(front_end)
+    project = make_project(graph, board, c_runtime(graph, board), front_end)
+    assert project.answers.sound is not None
+    wrong = replace(
+        project.answers, sound=replace(project.answers.sound, stream_crc=project.answers.sound.stream_crc ^ 1)
+    )
+    done = host_self_test(write_sources(replace(project, answers=wrong), tmp_path))
+    assert "case sound: ok, crc" in done.stdout and "case stream: WRONG, crc" in done.stdout
+    assert done.returncode != 0
 
 
 @NEEDS_CC

@@ -19,6 +19,8 @@ from toolchain.graph.reference import run_batch
 
 # Bytes of each output that the firmware carries in full, so that it can say where it went wrong.
 FIRST_BYTES = 16
+# Hops that the test sound goes on for behind its first clip, with a decision at each.
+STREAM_HOPS = 4
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,14 @@ class Case:
 
 @dataclass(frozen=True)
 class SoundCase:
-    """What comes of the test sound: CRC-32 of the features, and the answer."""
+    """What comes of the test sound: CRC-32 of the first clip's features, and the answer.
+
+    stream_crc: CRC-32 of the outputs at the STREAM_HOPS next hops, one behind the other.
+    """
 
     features_crc: int
     answer: Answer
+    stream_crc: int
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,9 @@ def known_answers(graph: Graph, front_end: FrontEnd | None) -> KnownAnswers:
         ("half range", 3, -64, 63),
         ("near zero", 4, max(zero - 8, -128), min(zero + 8, 127)),
     )
-    batch = [_inputs(graph, *drawn[1:]) for drawn in ranges]
-    features_crc = 0
-    if front_end is not None:
-        heard = _heard(front_end)
-        features_crc = zlib.crc32(heard.tobytes())
-        batch.append({graph.inputs[0]: heard.reshape(graph.tensor(graph.inputs[0]).shape)})
-    answers = _answers(graph, batch)
-    cases = tuple(Case(*drawn, answer) for drawn, answer in zip(ranges, answers, strict=False))
-    return KnownAnswers(cases, None if front_end is None else SoundCase(features_crc, answers[-1]))
+    answers = [_answer(outputs) for outputs in _outputs(graph, [_inputs(graph, *drawn[1:]) for drawn in ranges])]
+    cases = tuple(Case(*drawn, answer) for drawn, answer in zip(ranges, answers, strict=True))
+    return KnownAnswers(cases, None if front_end is None else _sound_case(graph, front_end))
 
 
 def _inputs(graph: Graph, seed: int, low: int, high: int) -> dict[str, NDArray[np.int8]]:
@@ -85,20 +85,27 @@ def _inputs(graph: Graph, seed: int, low: int, high: int) -> dict[str, NDArray[n
     return {name: part.reshape(graph.tensor(name).shape) for name, part in zip(names, values, strict=True)}
 
 
-def _heard(front_end: FrontEnd) -> NDArray[np.int8]:
-    """The features of the test sound, [T, F]."""
+def _sound_case(graph: Graph, front_end: FrontEnd) -> SoundCase:
+    """The windows of the test sound, a hop apart, as a stream gives them."""
     spec = front_end.spec
-    heard: NDArray[np.int8] = features(spec, front_end.normalisation, rising_tone(spec.clip_samples)[None])[0]
-    return heard
+    sound = rising_tone(spec.clip_samples + STREAM_HOPS * spec.hop_samples)
+    clips = np.stack([sound[hop * spec.hop_samples :][: spec.clip_samples] for hop in range(STREAM_HOPS + 1)])
+    windows = features(spec, front_end.normalisation, clips)
+    shape = graph.tensor(graph.inputs[0]).shape
+    first, *others = _outputs(graph, [{graph.inputs[0]: window.reshape(shape)} for window in windows])
+    stream_crc = zlib.crc32(b"".join(output.tobytes() for outputs in others for output in outputs))
+    return SoundCase(zlib.crc32(windows[0].tobytes()), _answer(first), stream_crc)
 
 
-def _answers(graph: Graph, batch: list[dict[str, NDArray[np.int8]]]) -> list[Answer]:
+def _outputs(graph: Graph, batch: list[dict[str, NDArray[np.int8]]]) -> list[list[NDArray[np.int8]]]:
+    """All outputs for each of the inputs."""
     values = run_batch(graph, {name: np.stack([inputs[name] for inputs in batch]) for name in batch[0]})
     outputs = [values[name] for name in dict.fromkeys(graph.outputs)]
-    return [
-        Answer(
-            zlib.crc32(b"".join(output[index].tobytes() for output in outputs)),
-            tuple(int(value) for value in outputs[0][index].reshape(-1)[:FIRST_BYTES]),
-        )
-        for index in range(len(batch))
-    ]
+    return [[output[index] for output in outputs] for index in range(len(batch))]
+
+
+def _answer(outputs: list[NDArray[np.int8]]) -> Answer:
+    return Answer(
+        zlib.crc32(b"".join(output.tobytes() for output in outputs)),
+        tuple(int(value) for value in outputs[0].reshape(-1)[:FIRST_BYTES]),
+    )

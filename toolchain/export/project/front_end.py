@@ -16,6 +16,11 @@ class FrontEnd:
     spec: FeatureSpec
     normalisation: Normalisation
 
+    @property
+    def streams(self) -> bool:
+        """Whether a stream has a clip's frames. A centred one at the clip's edge sees samples that no stream has."""
+        return self.spec.centre_pad == 0
+
 
 def front_end_parts(info: ModelInfo) -> FrontEnd | None:
     """The front end that the model was trained on; None where its file names none.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from toolchain.boards import Board, Layout, Memory, MemoryKind, RegisterStep, emulator_command, flash_commands
 from toolchain.export.c.names import names_of
 from toolchain.export.c.ports import PortView, ports_of
-from toolchain.export.project.answers import Answer, KnownAnswers
+from toolchain.export.project.answers import STREAM_HOPS, Answer, KnownAnswers
 from toolchain.export.project.front_end import FrontEnd
 from toolchain.export.project.runtime import Runtime
 from toolchain.graph.graph import Graph
@@ -65,12 +65,14 @@ class CaseView:
 
 @dataclass(frozen=True)
 class SoundView:
-    """The sound's answers. streamed: hop by hop rather than as one clip."""
+    """The sound's answers. streamed: hop by hop rather than as one clip, and stream_hops more of them."""
 
     features_crc: str
     crc: str
     first: str
     streamed: bool
+    stream_hops: int
+    stream_crc: str
 
 
 @dataclass(frozen=True)
@@ -219,10 +221,14 @@ def _bytes(answer: Answer) -> str:
 def _sound(answers: KnownAnswers, front_end: FrontEnd | None) -> SoundView | None:
     if answers.sound is None or front_end is None:
         return None
-    # A centred frame at the clip's edge sees samples that a stream never has.
-    streamed = front_end.spec.centre_pad == 0
+    sound = answers.sound
     return SoundView(
-        _crc(answers.sound.features_crc), _crc(answers.sound.answer.crc), _bytes(answers.sound.answer), streamed
+        features_crc=_crc(sound.features_crc),
+        crc=_crc(sound.answer.crc),
+        first=_bytes(sound.answer),
+        streamed=front_end.streams,
+        stream_hops=STREAM_HOPS,
+        stream_crc=_crc(sound.stream_crc),
     )
 
 
@@ -359,11 +365,16 @@ def _in_your_own_firmware(graph: Graph, board: Board, front_end: FrontEnd | None
     fill = f"frontend_clip(audio, {source});" if front_end else f"memcpy({source}, data, sizeof data);"
     headers = ['#include "frontend/frontend.h"'] if front_end else []
     folders = "`model/`, `kernels/` and `frontend/`" if front_end else "`model/` and `kernels/`"
+    streaming = (
+        f"For a decision at every hop of a stream, give each hop to `frontend_listener_push(&listener, hop, {source})` "
+        f"in place of `frontend_clip`, and run the network whenever it returns 1. "
+    )
     return SectionView(
         "In your own firmware",
         (*headers, '#include "model/model.h"', fill, f"{prefix}_run();", f"use({result});"),
         f"Take the folders {folders} along, compile their C files with the folder above them as include path, and call "
-        f"these functions. Nothing in them allocates, prints or needs an operating system.\n\n"
+        f"these functions. {streaming if front_end and front_end.streams else ''}Nothing in them allocates, prints or "
+        f"needs an operating system.\n\n"
         f"They are written for a {board.core.name}: compile them with the flags of `CPU` in the Makefile, and with "
         f"`-DSB_PORTABLE_LOOPS` where your build keeps frame pointers or reserves `r9`. A second "
         f"network for the same core brings its `model/` under another name; files of the same name in the two "
