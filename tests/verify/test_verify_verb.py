@@ -139,6 +139,26 @@ def test_export_writes_files_that_mean_the_same_network(tmp_path: Path, command)
     assert "| tflite-micro |" in (out / "agreement.md").read_text(encoding="utf-8")
 
 
+def test_export_compress_writes_the_file_with_look_up_tables_beside(tmp_path: Path, command) -> None:
+    net = GraphBuilder("narrow", (1, 6, 5, 3), seed=1).conv2d(64, (3, 3), bits=2).conv2d(64, bits=2, per_channel=False)
+    model, out = tmp_path / "narrow.tflite", tmp_path / "out"
+    model.write_bytes(tflite_bytes(net.graph()))
+    said = command("export", model, "-o", out, "--samples", 3, "--compress", "--json")
+    value = json.loads(said.out)
+    standings = {judge["name"]: judge["standing"] for judge in value["judges"]}
+    assert said.code == 0 and standings["tflite-micro, compressed"] == standings["LiteRT"] == "agrees"
+    assert value["files"]["model_compressed.tflite"] < value["files"]["model.tflite"]
+    assert load_model(out / "model_compressed.tflite").sha256 == load_model(model).sha256
+    assert "resolver.AddDecode()" in (out / "tflm/model/narrow_op_resolver.h").read_text(encoding="utf-8")
+    assert "--compress" in (out / "tflm/model/model.h").read_text(encoding="utf-8")
+
+
+def test_export_compress_of_a_small_network_is_one_clear_error(tmp_path: Path, command) -> None:
+    said = command("export", tiny_model(tmp_path), "-o", tmp_path / "out", "--compress")
+    assert said.code == 2 and said.out == "" and said.err.count("\n") == 1
+    assert "no weight tensor gets smaller as a look-up table" in said.err and not (tmp_path / "out").exists()
+
+
 def test_exporting_twice_gives_the_same_bytes(tmp_path: Path, command) -> None:
     model = tiny_model(tmp_path)
     for name in ("one", "two"):

@@ -10,9 +10,9 @@ import typer
 
 from toolchain.cli.waiting import waiting
 from toolchain.core import known_core
-from toolchain.errors import SubbyteError
+from toolchain.errors import ModelError, SubbyteError
 from toolchain.export.manifest import graph_manifest
-from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflite import compressed_tflite_bytes, tflite_bytes
 from toolchain.export.tflm import tflm_sources
 from toolchain.files import write_bytes
 from toolchain.graph.model import ModelInfo, load_model_info
@@ -31,10 +31,16 @@ MODEL is a run folder, an .onnx (QDQ) or a .tflite file. Written to DIR:
 
 \b
   model.onnx           the file it came from, where it came from one
-  model.tflite         int8 TFLite, with classes and front end as metadata
+  model.tflite         TFLite, weights int4 where they fit and a kernel takes
+                       them, else int8; classes and front end as metadata
+  model_compressed.tflite   with --compress: weights as look-up tables
   graph.json           tensors and operators: shapes, scales, hashes, rounding
   tflm/model/          model array, op resolver, arena size, C++ around them
   agreement.md, .json  every judge of this machine over the same inputs
+
+Look-up tables are TFLite Micro's own form of weights of 1 to 7 bits. A layer
+has one where that makes the file smaller; it is decoded into the arena at each
+inference, which costs RAM, time and some 18 kB of code. tflm/ has that form too.
 
 Nothing is written where a judge differs that must not: exit 1.
 
@@ -43,6 +49,7 @@ Examples:
 \b
   subbyte export runs/s
   subbyte export runs/s -o release --core cortex-m55
+  subbyte export runs/s --compress
   subbyte export model.onnx -o exported --samples 100
 """
 
@@ -60,6 +67,7 @@ def export(
     core: Annotated[str, typer.Option(help="Core that TFLite Micro's arena is sized for.")] = "cortex-m4",
     samples: Annotated[int, typer.Option(min=1, help="Random inputs for the judges.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the random inputs.")] = 0,
+    compress: Annotated[bool, typer.Option("--compress", help="Weights as look-up tables too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Paths and agreement on standard output.")] = False,
 ) -> None:
     """See HELP."""
@@ -67,19 +75,21 @@ def export(
     info = load_model_info(model)
     folder = out or (model if model.is_dir() else Path(DEFAULT_FOLDER))
     content = tflite_bytes(info.graph, info.metadata())
+    compressed = _compressed(info) if compress else None
     with waiting("Asking every judge") as say:
         found = agreement(
             info.graph,
-            host_judges(Subject(info.graph, content, info.onnx)),
+            host_judges(Subject(info.graph, content, info.onnx, compressed=compressed)),
             random_inputs(info.graph, samples, seed),
             lambda name: say(f"Asking {name}"),
         )
     table = agreement_table(found, f"{samples} random inputs")
     written: dict[str, int] = {}
     if found.ok:
-        remake = f"subbyte export MODEL --core {core}"
-        tflm = {f"tflm/{name}": text for name, text in tflm_sources(info.graph, chosen, remake=remake).sources.items()}
-        files = _files(info, content) | _texts(tflm | _statements(info, found, table))
+        remake = f"subbyte export MODEL --core {core}{' --compress' if compress else ''}"
+        tflm = tflm_sources(info.graph, chosen, compress=compress, remake=remake)
+        sources = {f"tflm/{name}": text for name, text in tflm.sources.items()}
+        files = _files(info, content, compressed) | _texts(sources | _statements(info, found, table))
         written = _write(folder, files)
     if as_json:
         print_json({"folder": str(folder), "files": written, **agreement_json(found)})
@@ -92,9 +102,22 @@ def export(
     raise typer.Exit(0 if found.ok else 1)
 
 
-def _files(info: ModelInfo, content: bytes) -> dict[str, bytes]:
+def _compressed(info: ModelInfo) -> bytes:
+    """The file with look-up tables. Raises ModelError where there would be none in it."""
+    content = compressed_tflite_bytes(info.graph, info.metadata())
+    if content is None:
+        raise ModelError(
+            f"{info.graph.name}: no weight tensor gets smaller as a look-up table, which takes 1 to 7 bits a weight "
+            "and some 300 bytes; leave out --compress"
+        )
+    return content
+
+
+def _files(info: ModelInfo, content: bytes, compressed: bytes | None) -> dict[str, bytes]:
     """The models themselves."""
     files = {"model.tflite": content}
+    if compressed is not None:
+        files["model_compressed.tflite"] = compressed
     if info.onnx is not None:
         files = {"model.onnx": _self_contained(info.onnx)} | files
     return files

@@ -24,7 +24,7 @@ CMake, and arm-none-eabi-gcc. `make host` runs its self-test on this computer, u
 board give the same bytes. A folder that exists is replaced only if it is such a project and nothing in it was changed.
 
 With `--runtime tflm` the network is carried out by TensorFlow Lite for Microcontrollers; its library and headers are
-then given to make by their paths.
+then given to make by their paths. `--runtime tflm-compressed` is the same with weights as look-up tables.
 
 Examples:
 

@@ -13,7 +13,7 @@ from toolchain.cli.progress import progress_bar
 from toolchain.cli.waiting import waiting
 from toolchain.data.layout import Partition
 from toolchain.export.c import Optimise
-from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflite import compressed_tflite_bytes, tflite_bytes
 from toolchain.graph.model import ModelInfo, load_model_info
 from toolchain.report.agreement_table import agreement_json, agreement_table
 from toolchain.report.console import print_json, print_table
@@ -27,8 +27,9 @@ HELP = """Run every judge of the chain over the same inputs and compare their by
 
 MODEL is a run folder, an .onnx (QDQ) or a .tflite file. The judges: ONNX
 Runtime on the file itself, our reference interpreter, LiteRT, tf.lite where
-tensorflow is installed, tflite-micro, the generated C on this machine, and
-the generated C on each emulated board asked for.
+tensorflow is installed, tflite-micro (also with weights as look-up tables,
+where that makes the file smaller), the generated C on this machine, and the
+generated C on each emulated board asked for.
 
 Must give the reference's bytes: tflite-micro, the C on this machine, every
 board. A board too small for the network is a failure where it was named, and
@@ -66,7 +67,13 @@ def verify(
     emulated_boards(board or ())  # a name that is wrong is said before any work
     info = load_model_info(model)
     inputs, described = _inputs(info, model, samples, data, seed)
-    subject = Subject(info.graph, tflite_bytes(info.graph), info.onnx, chosen_aims(optimise, max_ram))
+    subject = Subject(
+        info.graph,
+        tflite_bytes(info.graph),
+        info.onnx,
+        chosen_aims(optimise, max_ram),
+        compressed_tflite_bytes(info.graph),
+    )
     found = _ask(info, (*host_judges(subject), *board_judges(subject, board or ())), inputs)
     if as_json:
         print_json(agreement_json(found))

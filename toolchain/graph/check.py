@@ -42,7 +42,7 @@ from toolchain.graph.requantisation import (
     softmax_factor,
 )
 from toolchain.graph.shapes import output_shape
-from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
+from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor, fits
 
 # No dimension of a Cortex-M network is larger; refusing more keeps every product below in 64 bits.
 MAX_DIMENSION = 1 << 20
@@ -143,15 +143,12 @@ def _check_data(graph: Graph, tensor: Tensor) -> None:
     data = tensor.array
     if data.shape != tensor.shape:
         raise _fail(graph, where, f"data of shape {list(data.shape)}, declared {list(tensor.shape)}")
-    if tensor.dtype is not DType.INT8 or data.size == 0:
+    if tensor.dtype is not DType.INT8 or fits(data, tensor.bits, tensor.grid):
         return
-    low, high = int(data.min()), int(data.max())
     if tensor.grid is Grid.MID_RISE:
         limit = (1 << tensor.bits) - 1
-        if low < -limit or high > limit or not bool(np.all(data & 1)):
-            raise _fail(graph, where, f"values must be odd and within ±{limit} for {tensor.bits} bits mid-rise")
-    elif low < -(1 << (tensor.bits - 1)) or high > (1 << (tensor.bits - 1)) - 1:
-        raise _fail(graph, where, f"values {low}..{high} do not fit {tensor.bits} bits")
+        raise _fail(graph, where, f"values must be odd and within ±{limit} for {tensor.bits} bits mid-rise")
+    raise _fail(graph, where, f"values {data.min()}..{data.max()} do not fit {tensor.bits} bits")
 
 
 def _operators_are_sound(graph: Graph) -> None:

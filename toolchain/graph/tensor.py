@@ -43,6 +43,23 @@ class Grid(StrEnum):
     MID_RISE = "mid-rise"  # odd integers -(2^b-1) .. 2^b-1, no zero
 
 
+def fits(integers: NDArray[np.signedinteger], bits: int, grid: Grid) -> bool:
+    """Whether all of `integers` can stand in a weight of `bits` bits on `grid`.
+
+    Mid-tread takes the lowest integer of two's complement as well, which other people's files use.
+
+    >>> fits(np.array([-3, 1]), 2, Grid.MID_RISE), fits(np.array([-2, 1]), 2, Grid.MID_TREAD)
+    (True, True)
+    """
+    if not integers.size:
+        return True
+    low, high = int(integers.min()), int(integers.max())
+    if grid is Grid.MID_RISE:
+        limit = (1 << bits) - 1
+        return -limit <= low and high <= limit and bool(np.all(integers & 1))
+    return -(1 << (bits - 1)) <= low and high <= (1 << (bits - 1)) - 1
+
+
 @dataclass(frozen=True)
 class Quantisation:
     """Scale and zero point, per tensor (axis None, one entry) or per channel of `axis`.

@@ -27,13 +27,14 @@ Batch = Mapping[str, NDArray[np.int8]]
 class Subject:
     """One network in every form that judges read. tflite: written from `graph`. onnx: None where no such file is.
 
-    aims: what the generated C is optimised for.
+    aims: what the generated C is optimised for. compressed: the .tflite file with look-up tables, None without one.
     """
 
     graph: Graph
     tflite: bytes
     onnx: Path | None = None
     aims: Aims = Aims()
+    compressed: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from toolchain.verify.judges.emulated import EmulatedJudge
 from toolchain.verify.judges.litert import LiteRtJudge
 from toolchain.verify.judges.onnx_runtime import OnnxRuntimeJudge
 from toolchain.verify.judges.tf_lite import TfLiteJudge
-from toolchain.verify.judges.tflm import TfliteMicroJudge
+from toolchain.verify.judges.tflm import CompressedTfliteMicroJudge, TfliteMicroJudge
 
 
 def host_judges(subject: Subject) -> tuple[Judge, ...]:
@@ -21,6 +21,7 @@ def host_judges(subject: Subject) -> tuple[Judge, ...]:
         LiteRtJudge(subject),
         TfLiteJudge(subject),
         TfliteMicroJudge(subject),
+        CompressedTfliteMicroJudge(subject),
         CHostJudge(subject),
         CHostDspJudge(subject),
     )

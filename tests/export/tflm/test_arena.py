@@ -13,41 +13,57 @@ from tests.graphs import GraphBuilder, random_graph, random_inputs
 from tests.ops.cases import CASES
 from toolchain.core import known_core
 from toolchain.errors import ModelError
-from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflite import compressed_tflite_bytes, tflite_bytes
 from toolchain.export.tflm.arena import ArenaSize, arena_size, plan_bytes
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run
+from toolchain.graph.tensor import Grid
 from toolchain.graph.tflite_in import read_tflite
-from toolchain.graph.tflite_in.container import RawModel, unpack
-from toolchain.graph.tflite_in.schema import Builtin
+from toolchain.graph.tflite_in.container import RawModel, RawOperator, unpack
+from toolchain.graph.tflite_in.schema import Builtin, TensorType
 
 # Without DSP and Helium, CMSIS-NN asks for no less scratch than the reference kernels of the wheel do.
 PLAIN, DSP, HELIUM = (known_core(name) for name in ("cortex-m3", "cortex-m4", "cortex-m55"))
 
 
-def _networks() -> list[Graph]:
+def _networks() -> list[tuple[Graph, bytes]]:
+    """Networks and their files: of 8 bits, with int4 weights, with look-up tables."""
     graphs = [case() for cases in CASES.values() for case in cases.values()]
-    for seed in range(150):
-        graph = random_graph(seed)
+    graphs += [random_graph(seed) for seed in range(150)]
+    graphs += [random_graph(seed, bits=1 + seed % 3, grid=Grid.MID_RISE) for seed in range(40)]
+    graphs += [_larger(bits) for bits in range(1, 8)]
+    found = []
+    for graph in graphs:
         try:
-            tflite_bytes(graph)
+            files = [tflite_bytes(graph), compressed_tflite_bytes(graph)]
         except ModelError:  # an average over irregular padding
             continue
-        graphs.append(graph)
-    return graphs
+        found += [(graph, content) for content in files if content is not None]
+    return found
+
+
+def _larger(bits: int) -> Graph:
+    """Layers that are smaller as look-up tables, of each kind."""
+    net = GraphBuilder("larger", (1, 5, 4, 3), seed=bits)
+    storage = {"bits": bits, "grid": Grid.MID_RISE}
+    net.conv2d(64, (3, 3), **storage).depthwise_conv2d((5, 5), **storage).conv2d(48, **storage)
+    return net.mean().fully_connected(40, **storage).graph()
 
 
 def _reference_scratch(model: RawModel) -> list[tuple[int, ...]]:
     """What the wheel's kernels ask for."""
-    return [
-        (4 * model.tensors[op.outputs[0]].shape[-1], 16, 16) if op.code == Builtin.MEAN else ()
-        for op in model.operators
-    ]
+
+    def requests(op: RawOperator) -> tuple[int, ...]:
+        if op.code == Builtin.MEAN:
+            return (4 * model.tensors[op.outputs[0]].shape[-1], 16, 16)
+        unpacked = [model.tensors[each] for each in op.inputs if model.tensors[each].type == TensorType.INT4]
+        return tuple(int(np.prod(tensor.shape)) for tensor in unpacked)
+
+    return [requests(op) for op in model.operators]
 
 
 def test_the_plan_is_the_recorded_one_and_the_rest_is_an_upper_bound(capfd: pytest.CaptureFixture[str]) -> None:
-    for graph in _networks():
-        content = tflite_bytes(graph)
+    for graph, content in _networks():
         model = unpack(content)
         interpreter = runtime.Interpreter.from_bytes(content, arena_size=4 << 20)
         for index, name in enumerate(graph.inputs):
@@ -63,8 +79,7 @@ def test_the_plan_is_the_recorded_one_and_the_rest_is_an_upper_bound(capfd: pyte
 
 
 def test_networks_run_in_an_arena_of_exactly_this_size() -> None:
-    for graph in _networks():
-        content = tflite_bytes(graph)
+    for graph, content in _networks():
         interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_size(unpack(content), PLAIN).total_bytes)
         inputs = {name: value[0] for name, value in random_inputs(graph, 1).items()}
         for index, name in enumerate(graph.inputs):

@@ -16,10 +16,14 @@ from tflite_micro.python.tflite_micro import _runtime
 
 from tests.graphs import GraphBuilder, random_graph, random_inputs
 from toolchain.core import known_core
+from toolchain.export.tflite import Forms, tflite_bytes
 from toolchain.export.tflm import TflmModel, tflm_sources
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run
+from toolchain.graph.tensor import Grid
 from toolchain.graph.tflite_in import parse_tflite, read_tflite
+from toolchain.graph.tflite_in.container import unpack
+from toolchain.graph.tflite_in.schema import TensorType, type_name
 
 HEADERS = Path(__file__).parent / "headers"
 STRICT = [
@@ -49,10 +53,10 @@ def _write(model: TflmModel, folder: Path) -> list[str]:
     return ["-I", str(folder), "-isystem", str(HEADERS), *files]
 
 
-def _load(graph: Graph, folder: Path) -> ctypes.CDLL:
+def _load(graph: Graph, folder: Path, *, compress: bool = False) -> ctypes.CDLL:
     """The generated code, linked with the runtime of the wheel."""
     library = folder / "model.so"
-    inputs = _write(tflm_sources(graph, CORE), folder)
+    inputs = _write(tflm_sources(graph, CORE, compress=compress), folder)
     subprocess.run(["g++", *STRICT, "-O1", "-shared", "-fPIC", *inputs, "-o", str(library)], check=True)
     ctypes.CDLL(_runtime.__file__, mode=ctypes.RTLD_GLOBAL)
     loaded = ctypes.CDLL(str(library))
@@ -101,6 +105,26 @@ def test_every_operator_has_its_method(tmp_path: Path) -> None:
         "AddRelu6", "AddReshape", "AddSoftmax",
     )  # fmt: skip
     _assert_equals_reference(graph, _load(graph, tmp_path))
+
+
+@pytest.mark.parametrize(("bits", "compress"), [(4, False), (1, True)])
+def test_narrow_weights_run_in_the_real_runtime(tmp_path: Path, bits: int, compress: bool) -> None:
+    storage = {"bits": bits, "grid": Grid.MID_RISE if bits == 1 else Grid.MID_TREAD}
+    net = GraphBuilder("narrow", (1, 6, 5, 3), seed=bits).conv2d(48, (3, 3), **storage)
+    graph = net.depthwise_conv2d((3, 3), **storage).conv2d(40, **storage).mean().fully_connected(12, **storage).graph()
+    model = tflm_sources(graph, CORE, compress=compress)
+    assert ("AddDecode" in model.operators) == compress
+    assert len(model.tflite) < len(tflite_bytes(graph, forms=Forms(int4=())))
+    assert (TensorType.INT4 in {tensor.type for tensor in unpack(model.tflite).tensors}) or compress
+    _assert_equals_reference(graph, _load(graph, tmp_path, compress=compress))
+
+
+def test_depthwise_weights_are_int8_on_helium() -> None:
+    """CMSIS-NN's kernel for int4 is wrong there."""
+    graph = GraphBuilder("net", (1, 6, 5, 4)).conv2d(4, bits=4).depthwise_conv2d((3, 3), bits=4).graph()
+    for core, types in (("cortex-m4", {"INT4"}), ("cortex-m55", {"INT4", "INT8"})):
+        tensors = unpack(tflm_sources(graph, known_core(core)).tflite).tensors
+        assert {type_name(tensor.type) for tensor in tensors if tensor.name.endswith("_weights")} == types
 
 
 def test_an_arena_that_is_too_small_is_reported(tmp_path: Path) -> None:

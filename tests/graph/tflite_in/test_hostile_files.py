@@ -8,7 +8,7 @@ import pytest
 
 from tests.graphs import GraphBuilder, random_graph
 from toolchain.errors import ModelError
-from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflite import Forms, tflite_bytes
 from toolchain.graph.tflite_in import parse_tflite
 
 # Numbers that offsets, lengths and indices are most hurt by.
@@ -44,7 +44,9 @@ def _assert_survives(files: list[bytes], count: int, seed: int) -> None:
 
 def test_mutated_files_of_ours_are_survived() -> None:
     files = [tflite_bytes(random_graph(seed, bits=5)) for seed in (2, 3, 8, 12)]
-    _assert_survives(files, 3000, seed=1)
+    narrow = GraphBuilder("net", (1, 4, 4, 8)).conv2d(70, (1, 2), bits=2, padding="valid").graph()
+    files += [tflite_bytes(narrow), tflite_bytes(narrow, forms=Forms(int4=(), tables=True))]  # int4, look-up table
+    _assert_survives(files, 4000, seed=1)
 
 
 def test_mutated_structure_of_real_files_is_survived(shared_data: Path) -> None:

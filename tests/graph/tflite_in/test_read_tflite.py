@@ -122,9 +122,9 @@ def test_a_custom_operator_is_named() -> None:
     def customise(model: Any) -> None:
         code = model.operatorCodes[0]
         code.builtinCode = code.deprecatedBuiltinCode = 32
-        code.customCode = "TFLM_DECODE"
+        code.customCode = "TFLM_OTHER"
 
-    with pytest.raises(ModelError, match=r"operator 0 \(custom TFLM_DECODE\) is not supported"):
+    with pytest.raises(ModelError, match=r"operator 0 \(custom TFLM_OTHER\) is not supported"):
         parse_tflite(_edited(_conv(), customise), "net")
 
 
@@ -265,7 +265,8 @@ def test_relu6_between_two_grids_is_refused() -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda m: setattr(m.subgraphs[0].tensors[1], "type", 17), "weights layer_0_weights are INT4"),
+        (lambda m: setattr(m.subgraphs[0].tensors[1], "type", 19), "weights layer_0_weights are INT2"),
+        (lambda m: setattr(m.subgraphs[0].tensors[1], "type", 17), "54 bytes of data for 54 INT4, which take 27"),
         (lambda m: setattr(m.subgraphs[0].tensors[1], "buffer", 0), "weights layer_0_weights are no constant"),
         (lambda m: setattr(m.subgraphs[0].tensors[2], "buffer", 0), "bias layer_0_bias is no constant"),
         (lambda m: setattr(m.subgraphs[0].tensors[1], "buffer", 99), "lies in buffer 99"),

@@ -7,6 +7,7 @@ Every runtime offers the same C in model/model.h, so that applications need not 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from toolchain.boards import Board
 from toolchain.errors import ModelError
@@ -67,23 +68,26 @@ def c_runtime(graph: Graph, board: Board, aims: Aims = Aims(), table: Sequence[K
     )
 
 
-def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
-    """TFLite Micro around the .tflite file; of `aims` only the compiler's level counts.
+def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims(), *, compress: bool = False) -> Runtime:
+    """TFLite Micro around the .tflite file; of `aims` only the compiler's level counts. compress: as for tflm_sources.
 
     Raises ModelError where TFLite cannot say the graph, and where RAM is to be limited: it plans its own arena.
     """
     if aims.max_ram_bytes is not None:
         raise ModelError("--max-ram is for plain C (--runtime c): TFLite Micro lays out its arena by itself")
-    remake = f"subbyte pack MODEL --board {board.id} --runtime tflm{aims.options} -o DIR"
-    model = tflm_sources(graph, board.core, remake=remake)
+    name, title = "tflm", "TensorFlow Lite for Microcontrollers"
+    if compress:
+        name, title = f"{name}-compressed", f"{title}, weights as look-up tables"
+    remake = f"subbyte pack MODEL --board {board.id} --runtime {name}{aims.options} -o DIR"
+    model = tflm_sources(graph, board.core, compress=compress, remake=remake)
     note = (
         "`TFLM_LIB` is the path of `libtensorflow-microlite.a`, built for this core, with hard floating point if the "
         "flags in the Makefile say so. `TFLM_INCLUDE` names the folders of its headers: TFLite Micro's own, and those "
         f"of flatbuffers, gemmlowp and ruy. The arena is {model.arena.total_bytes} B: {model.arena.how}."
     )
     return Runtime(
-        "tflm",
-        "TensorFlow Lite for Microcontrollers",
+        name,
+        title,
         in_bands(graph, ()),
         model.sources,
         constant_bytes=len(model.tflite),
@@ -96,4 +100,8 @@ def tflm_runtime(graph: Graph, board: Board, aims: Aims = Aims()) -> Runtime:
 
 
 # Name on the command line -> what makes it.
-RUNTIMES: Mapping[str, Callable[[Graph, Board, Aims], Runtime]] = {"c": c_runtime, "tflm": tflm_runtime}
+RUNTIMES: Mapping[str, Callable[[Graph, Board, Aims], Runtime]] = {
+    "c": c_runtime,
+    "tflm": tflm_runtime,
+    "tflm-compressed": partial(tflm_runtime, compress=True),
+}

@@ -22,7 +22,11 @@ BUFFER_ALIGNMENT = 16
 # Codes above this one do not fit the old one-byte field, which then holds this placeholder.
 PLACEHOLDER_CODE = 127
 
-_TYPES = {np.dtype(np.int8): schema.TensorType.INT8, np.dtype(np.int32): schema.TensorType.INT32}
+_TYPES = {
+    np.dtype(np.int8): schema.TensorType.INT8,
+    np.dtype(np.uint8): schema.TensorType.UINT8,
+    np.dtype(np.int32): schema.TensorType.INT32,
+}
 
 ABSENT = -1  # index of an optional tensor that is not there
 
@@ -49,7 +53,7 @@ class ModelBuilder:
         self._name, self._description = name, description
         self._tensors: list[Any] = []
         self._operators: list[Any] = []
-        self._codes: list[tuple[int, int]] = []
+        self._codes: list[tuple[int, int, str | None]] = []
         self._metadata: list[Any] = []
         self._buffers: list[Any] = [schema.BufferT()]  # buffer 0 is empty by convention: activations
         self._names: set[str] = set()
@@ -63,6 +67,24 @@ class ModelBuilder:
         data: NDArray[Any] | None = None,
     ) -> int:
         """Add a tensor; `data` makes it a constant. Returns its index. A name that is taken gets a suffix."""
+        content = None if data is None else np.ascontiguousarray(data, dtype).view(np.uint8)
+        return self._add(name, shape, _TYPES[dtype], quantisation, content)
+
+    def int4(self, name: str, data: NDArray[np.int8], quantisation: Quantisation) -> int:
+        """Add a constant of integers -8..7, two a byte, the earlier one in the low four bits. Returns its index."""
+        nibbles = np.zeros(data.size + data.size % 2, np.uint8)
+        nibbles[: data.size] = data.reshape(-1).view(np.uint8) & 15
+        packed = (nibbles[0::2] | nibbles[1::2] << 4).astype(np.uint8)
+        return self._add(name, data.shape, schema.TensorType.INT4, quantisation, packed)
+
+    def _add(
+        self,
+        name: str,
+        shape: Sequence[int],
+        kind: int,
+        quantisation: Quantisation | None,
+        content: NDArray[np.uint8] | None,
+    ) -> int:
         parameters = schema.QuantizationParametersT()
         if quantisation is not None:
             parameters.scale = [float(scale) for scale in quantisation.scales]
@@ -71,8 +93,8 @@ class ModelBuilder:
         self._tensors.append(
             schema.TensorT(
                 shape=list(shape),
-                type=_TYPES[dtype],
-                buffer=0 if data is None else self._buffer(np.ascontiguousarray(data, dtype).view(np.uint8)),
+                type=kind,
+                buffer=0 if content is None else self._buffer(content),
                 name=self._unique(name),
                 quantization=parameters,
                 hasRank=True,
@@ -89,12 +111,22 @@ class ModelBuilder:
         self, code: int, version: int, inputs: Sequence[int], outputs: Sequence[int], options: tuple[int, Any]
     ) -> None:
         """Add an operator. `options`: the BuiltinOptions kind and the table itself."""
-        if (code, version) not in self._codes:
-            self._codes.append((code, version))
+        self._operator((code, version, None), inputs, outputs, options)
+
+    def custom_operator(self, name: str, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Add an operator that only its name identifies, without options."""
+        code = (schema.BuiltinOperator.CUSTOM, 1, name)
+        self._operator(code, inputs, outputs, (schema.BuiltinOptions.NONE, None))
+
+    def _operator(
+        self, code: tuple[int, int, str | None], inputs: Sequence[int], outputs: Sequence[int], options: tuple[int, Any]
+    ) -> None:
+        if code not in self._codes:
+            self._codes.append(code)
         kind, table = options
         self._operators.append(
             schema.OperatorT(
-                opcodeIndex=self._codes.index((code, version)),
+                opcodeIndex=self._codes.index(code),
                 inputs=list(inputs),
                 outputs=list(outputs),
                 builtinOptionsType=kind,
@@ -109,7 +141,8 @@ class ModelBuilder:
     def pack(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
         """The file."""
         codes = [
-            schema.OperatorCodeT(min(code, PLACEHOLDER_CODE), None, version, code) for code, version in self._codes
+            schema.OperatorCodeT(min(code, PLACEHOLDER_CODE), custom, version, code)
+            for code, version, custom in self._codes
         ]
         subgraph = schema.SubGraphT(self._tensors, list(inputs), list(outputs), self._operators, self._name)
         model = schema.ModelT(SCHEMA_VERSION, codes, [subgraph], self._description, self._buffers)

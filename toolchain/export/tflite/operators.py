@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How each operator of the Graph is written in TFLite: one function an operator.
 
-Versions are the lowest that allow int8 (Source: tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc).
+Versions are the lowest that allow int8, or int4 weights (Source:
+tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc).
 TFLite cannot say everything that the Graph can, so some operators become two or three:
 
     padding that is neither SAME nor VALID     PAD in front (PADV2 with -128 in front of a maximum)
@@ -44,6 +45,7 @@ from toolchain.graph.ops import (
 )
 from toolchain.graph.shapes import same_padding
 from toolchain.graph.tensor import Quantisation, Tensor
+from toolchain.graph.tflite_in.look_up import OPERATOR as DECODE
 
 _CODE = schema.BuiltinOperator
 _OPTIONS = schema.BuiltinOptions
@@ -52,12 +54,25 @@ _INT8 = np.dtype(np.int8)
 
 
 @dataclass(frozen=True)
+class Coded:
+    """Weights that are decoded in front of their layer: the indices of both constants in the file."""
+
+    indices: int
+    table: int
+
+
+@dataclass(frozen=True)
 class Target:
-    """Where operators are written: the file under construction, the Graph, and each tensor's index in the file."""
+    """Where operators are written: the file under construction, the Graph, and each tensor's index in the file.
+
+    coded: name of a weight tensor that stands as a look-up table -> its constants. int4: those that are int4.
+    """
 
     model: ModelBuilder
     graph: Graph
     index: dict[str, int]
+    coded: dict[str, Coded]
+    int4: frozenset[str]
 
     def like(self, tensor: Tensor, suffix: str, shape: tuple[int, ...] | None = None) -> int:
         """A new activation with the quantisation of `tensor`."""
@@ -80,7 +95,8 @@ def _(op: Conv2D, target: Target) -> None:
         inputs = _with_bias(op, source, target)
         if op.bias is None:  # LiteRT's CONV_2D insists on one
             inputs.append(_zero_bias(op, target))
-        target.model.operator(_CODE.CONV_2D, 3, inputs, [output], (_OPTIONS.Conv2DOptions, options))
+        version = 7 if op.weights in target.int4 else 3
+        target.model.operator(_CODE.CONV_2D, version, inputs, [output], (_OPTIONS.Conv2DOptions, options))
 
     _clamped(op, op.activation, target, write)
 
@@ -95,7 +111,8 @@ def _(op: DepthwiseConv2D, target: Target) -> None:
             padding, op.stride.w, op.stride.h, op.multiplier, activation, op.dilation.w, op.dilation.h
         )
         inputs = _with_bias(op, source, target)
-        target.model.operator(_CODE.DEPTHWISE_CONV_2D, 3, inputs, [output], (_OPTIONS.DepthwiseConv2DOptions, options))
+        version, kind = 7 if op.weights in target.int4 else 3, _OPTIONS.DepthwiseConv2DOptions
+        target.model.operator(_CODE.DEPTHWISE_CONV_2D, version, inputs, [output], (kind, options))
 
     _clamped(op, op.activation, target, write)
 
@@ -105,7 +122,8 @@ def _(op: FullyConnected, target: Target) -> None:
     def write(output: int, activation: FusedActivation) -> None:
         inputs = _with_bias(op, target.index[op.input], target)
         options = (_OPTIONS.FullyConnectedOptions, schema.FullyConnectedOptionsT(activation))
-        target.model.operator(_CODE.FULLY_CONNECTED, 4 if op.bias else 6, inputs, [output], options)
+        version = 10 if op.weights in target.int4 else 4 if op.bias else 6
+        target.model.operator(_CODE.FULLY_CONNECTED, version, inputs, [output], options)
 
     _clamped(op, op.activation, target, write)
 
@@ -205,6 +223,10 @@ def _concatenate(op: Concatenation | JoinRows, target: Target, axis: int) -> Non
 
 
 def _with_bias(op: Conv2D | DepthwiseConv2D | FullyConnected, source: int, target: Target) -> list[int]:
+    """The inputs of a layer that is written next: what is decoded for it must be decoded right before it."""
+    coded = target.coded.get(op.weights)
+    if coded is not None:
+        target.model.custom_operator(DECODE, [coded.indices, coded.table], [target.index[op.weights]])
     constants = [op.weights] if op.bias is None else [op.weights, op.bias]
     return [source, *(target.index[name] for name in constants)]
 

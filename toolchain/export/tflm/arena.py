@@ -11,11 +11,12 @@ reports them: they hold pointers and 32-bit numbers, so on a 32-bit core they ar
 wheel's figure exactly, and run networks in arenas of exactly this size.
 
 Sources: tflite-micro, tensorflow/lite/micro/{micro_allocator,micro_allocation_info}.cc and
-memory_planner/greedy_memory_planner.cc; CMSIS-NN, Source/*/arm_*_get_buffer_sizes_s8.c (2023, V.1.x of these files).
+memory_planner/greedy_memory_planner.cc; CMSIS-NN, Source/*/arm_*_get_buffer_sizes_{s8,s4}.c (2023, V.1.x).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from toolchain.core import Core
 from toolchain.graph.tflite_in.container import RawModel, RawOperator, RawTensor
@@ -24,6 +25,7 @@ from toolchain.graph.tflite_in.schema import (
     Conv2DOptions,
     DepthwiseConv2DOptions,
     PaddingKind,
+    TensorType,
 )
 
 ALIGNMENT = 16  # micro_arena_constants.h: MicroArenaBufferAlignment
@@ -165,6 +167,7 @@ _WEIGHTED = (Builtin.CONV_2D, Builtin.DEPTHWISE_CONV_2D, Builtin.FULLY_CONNECTED
 # those with weights, 88, 72, 72, 64, 36, 32, 32, 0), with room for the fields that CMSIS-NN's kernels add.
 _OPERATOR_DATA = {
     **dict.fromkeys(_WEIGHTED, 144),
+    Builtin.CUSTOM: 112,  # TFLM_DECODE
     Builtin.CONCATENATION: 112,
     Builtin.MEAN: 112,
     Builtin.SOFTMAX: 112,
@@ -188,6 +191,7 @@ def _scratch_bytes(model: RawModel, op: RawOperator, core: Core) -> tuple[int, .
     if op.code == Builtin.MEAN:
         channels = model.tensors[op.outputs[0]].shape[-1]
         return (4 * channels, ALIGNMENT, ALIGNMENT)
+    unpacked = _unpacked_bytes(model, op)
     if op.code == Builtin.CONV_2D:
         size = _conv2d_scratch(model, op, core)
     elif op.code == Builtin.DEPTHWISE_CONV_2D:
@@ -198,11 +202,19 @@ def _scratch_bytes(model: RawModel, op: RawOperator, core: Core) -> tuple[int, .
         size = 4 * model.tensors[op.outputs[0]].shape[-1] if core.dsp and not core.mve else 0
     else:
         size = 0
-    return (size,) if size else ()
+    return tuple(each for each in (unpacked, size) if each)
+
+
+def _unpacked_bytes(model: RawModel, op: RawOperator) -> int:
+    """Int4 weights as int8: TFLite Micro asks for them with its own kernels, and did with CMSIS-NN's until 2024."""
+    if op.code not in _WEIGHTED:
+        return 0
+    _, weights = _inputs(model, op)
+    return prod(weights.shape) if weights.type == TensorType.INT4 else 0
 
 
 def _conv2d_scratch(model: RawModel, op: RawOperator, core: Core) -> int:
-    """arm_convolve_wrapper_s8_get_buffer_size. A pointwise layer needs none, a strip (H = 1) none on Helium."""
+    """arm_convolve_wrapper_s8_get_buffer_size. A pointwise layer needs none, a strip (H = 1) of int8 none on Helium."""
     source, weights = _inputs(model, op)
     _, kernel_h, kernel_w, channels = weights.shape
     at = Conv2DOptions
@@ -213,6 +225,7 @@ def _conv2d_scratch(model: RawModel, op: RawOperator, core: Core) -> int:
     if (kernel_h, kernel_w) == (1, 1) and dilations == (1, 1) and not _pads(model, op, weights, strides, dilations):
         return 0
     strip = source.shape[1] == kernel_h == dilations[1] == 1 and strides[1] * channels % 4 == 0
+    strip = strip and weights.type == TensorType.INT8
     column = kernel_h * kernel_w * channels
     if core.mve:
         return 0 if strip else 4 * _up(column, 8)
@@ -230,7 +243,7 @@ def _depthwise_scratch(model: RawModel, op: RawOperator, core: Core) -> int:
         return 4 * 124 * kernel_h * kernel_w  # CH_IN_BLOCK_MVE is 124
     # A 3x3 window with a border of at most 1 has a kernel without a buffer; which border that is, newer and older
     # versions see differently, so the buffer is counted in any case.
-    return 2 * channels * kernel_h * kernel_w if core.dsp else 0
+    return 2 * channels * kernel_h * kernel_w if core.dsp or weights.type == TensorType.INT4 else 0
 
 
 def _inputs(model: RawModel, op: RawOperator) -> tuple[RawTensor, RawTensor]:
@@ -259,14 +272,11 @@ def _pads(
     )
 
 
-_TYPE_BYTES = {9: 1, 2: 4}  # TensorType: INT8, INT32
+_TYPE_BYTES: dict[int, int] = {TensorType.INT8: 1, TensorType.INT32: 4}
 
 
 def _bytes(tensor: RawTensor) -> int:
-    size = _TYPE_BYTES[tensor.type]
-    for extent in tensor.shape:
-        size *= extent
-    return size
+    return _TYPE_BYTES[tensor.type] * prod(tensor.shape)
 
 
 def _up(value: int, step: int) -> int:

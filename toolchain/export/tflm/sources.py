@@ -17,9 +17,11 @@ from toolchain.core import Core
 from toolchain.export.c.names import names_of
 from toolchain.export.c.ports import PortView, ports_of, predict_parameters
 from toolchain.export.templates import VALUES_A_LINE, render
-from toolchain.export.tflite import tflite_bytes
+from toolchain.export.tflite import Forms, tflite_bytes
+from toolchain.export.tflite.forms import WEIGHTED
 from toolchain.export.tflm.arena import ArenaSize, arena_size
 from toolchain.graph.graph import Graph
+from toolchain.graph.ops import Conv2D, FullyConnected
 from toolchain.graph.tflite_in.container import RawModel, unpack
 from toolchain.graph.tflite_in.schema import Builtin
 
@@ -31,6 +33,7 @@ _METHODS = {
     Builtin.AVERAGE_POOL_2D: "AddAveragePool2D",
     Builtin.CONCATENATION: "AddConcatenation",
     Builtin.CONV_2D: "AddConv2D",
+    Builtin.CUSTOM: "AddDecode",  # the one custom operator that our files have, TFLM_DECODE
     Builtin.DEPTHWISE_CONV_2D: "AddDepthwiseConv2D",
     Builtin.FULLY_CONNECTED: "AddFullyConnected",
     Builtin.MAXIMUM: "AddMaximum",
@@ -46,6 +49,10 @@ _METHODS = {
     Builtin.SLICE: "AddSlice",
     Builtin.SOFTMAX: "AddSoftmax",
 }
+
+
+# CMSIS-NN's int4 depthwise convolution gives wrong results on Helium (Measured: mps3-an547, 64 channels, 3x3).
+_INT4_ON_HELIUM = (Conv2D, FullyConnected)
 
 
 @dataclass(frozen=True)
@@ -84,9 +91,12 @@ class TflmModel:
     operators: tuple[str, ...]
 
 
-def tflm_sources(graph: Graph, core: Core, *, remake: str = REMAKE) -> TflmModel:
-    """The C++ of `graph` for `core`; same graph and core, same bytes. Raises ModelError where TFLite cannot say it."""
-    content = tflite_bytes(graph)
+def tflm_sources(graph: Graph, core: Core, *, compress: bool = False, remake: str = REMAKE) -> TflmModel:
+    """The C++ of `graph` for `core`; same graph and core, same bytes. Raises ModelError where TFLite cannot say it.
+
+    compress: weights as look-up tables where that makes the file smaller, for RAM and time.
+    """
+    content = tflite_bytes(graph, forms=Forms(_INT4_ON_HELIUM if core.mve else WEIGHTED, compress))
     model = unpack(content)
     arena = arena_size(model, core)
     prefix = names_of(graph).prefix

@@ -35,8 +35,8 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 
 @dataclass(frozen=True, eq=False)
 class RawTensor:
-    """A tensor of the file. `data`: the constant's values in its shape; None for activations, and for types that
-    are packed or unknown (`has_data` is true then)."""
+    """A tensor of the file. `data`: the constant's values in its shape (int4 as int8); None for activations, and for
+    types that are packed otherwise or unknown (`has_data` is true then)."""
 
     name: str
     shape: tuple[int, ...]
@@ -142,7 +142,9 @@ def _tensor(name: str, table: Table, buffers: list[Table]) -> RawTensor:
     quantisation = table.table(schema.Tensor.QUANTIZATION, f"quantisation of {where}")
     scales, zero_points, axis = ((), (), 0) if quantisation is None else _quantisation(quantisation, where)
     data = None
-    if len(content) and kind in _DTYPES:
+    if len(content) and kind == schema.TensorType.INT4:
+        data = _int4(where, content, elements).reshape(shape)
+    elif len(content) and kind in _DTYPES:
         dtype = _DTYPES[kind]
         if len(content) != elements * dtype.itemsize:
             raise ModelError(
@@ -151,6 +153,14 @@ def _tensor(name: str, table: Table, buffers: list[Table]) -> RawTensor:
             )
         data = content.view(dtype).reshape(shape)
     return RawTensor(name, shape, kind, scales, zero_points, axis, len(content) > 0, data)
+
+
+def _int4(where: str, content: NDArray[np.uint8], elements: int) -> NDArray[np.int8]:
+    """Two elements a byte, the earlier one in the low four bits, as int8 [elements]."""
+    if len(content) != (elements + 1) // 2:
+        raise ModelError(f"{where}: {len(content)} bytes of data for {elements} INT4, which take {(elements + 1) // 2}")
+    nibbles = np.stack([content << 4, content & 0xF0], axis=1).reshape(-1)[:elements]
+    return nibbles.view(np.int8) >> 4
 
 
 def _buffer(buffers: list[Table], index: int, where: str) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """read_tflite: an int8 .tflite file as a Graph.
 
-    file -> container (sound indices and sizes) -> operators -> folding (PAD, clamps) -> check_graph
+    file -> container (sound indices and sizes) -> look-up tables -> operators -> folding (PAD, clamps) -> check_graph
 
 A float model's QUANTIZE at the start and DEQUANTIZE at the end are left off: the Graph begins and ends in int8.
 So are the operators with which Keras computes a RESHAPE's shape where the batch was left open: the file states the
@@ -19,13 +19,14 @@ from toolchain.graph.check import check_graph
 from toolchain.graph.graph import Graph
 from toolchain.graph.names import identifier
 from toolchain.graph.ops import Operator
+from toolchain.graph.storage_note import METADATA_NAME, read_storage_note
 from toolchain.graph.tensor import Tensor
 from toolchain.graph.tflite_in.container import RawModel, RawOperator, unpack
+from toolchain.graph.tflite_in.decoding import with_weights_decoded
 from toolchain.graph.tflite_in.folding import fold
 from toolchain.graph.tflite_in.operators import read_operator
 from toolchain.graph.tflite_in.schema import Builtin, TensorType
 from toolchain.graph.tflite_in.source import Source
-from toolchain.graph.tflite_in.storage_note import METADATA_NAME, read_storage_note
 
 # Converters call every subgraph this; the file's name says more.
 _NAMELESS = ("", "main")
@@ -68,6 +69,7 @@ def parse_tflite(content: bytes, name: str) -> Graph:
 
 def _graph(model: RawModel, name: str) -> Graph:
     note = model.metadata.get(METADATA_NAME)
+    model = with_weights_decoded(model)
     source = Source(model, {} if note is None else read_storage_note(note))
     quantised, body = _without_float_ends(model)
     operators = [each for op in _without_shapes(model, body) for each in read_operator(op, source)]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from toolchain.errors import ModelError
+from toolchain.graph.storage_note import PLAIN, Storage
 from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
 from toolchain.graph.tflite_in.container import RawModel, RawOperator, RawTensor
 from toolchain.graph.tflite_in.schema import TensorType, type_name
-from toolchain.graph.tflite_in.storage_note import Storage
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Source:
         return raw.name
 
     def weights(self, op: RawOperator, axis: int) -> str:
-        """Take input 1 as weights: constant int8, symmetric, one scale or one for each index of `axis`."""
+        """Take input 1 as weights: constant int8 or int4, symmetric, one scale or one for each index of `axis`."""
         raw = self.raw(op, 1)
         where = f"{op.where}: weights {raw.name}"
-        if raw.type != TensorType.INT8:
-            raise ModelError(f"{where} are {type_name(raw.type)}, and only INT8 is supported")
+        if raw.type not in (TensorType.INT8, TensorType.INT4):
+            raise ModelError(f"{where} are {type_name(raw.type)}, and only INT8 and INT4 are supported")
         if raw.data is None:
             raise ModelError(f"{where} are no constant")
         if not raw.scales:
@@ -69,7 +69,8 @@ class Source:
         if len(raw.scales) > 1 and raw.axis != axis:
             raise ModelError(f"{where} have scales along axis {raw.axis}, not along axis {axis}, the output channels")
         quantisation = Quantisation(raw.scales, axis=axis if len(raw.scales) > 1 else None)
-        bits, grid = self.storage.get(raw.name, (8, Grid.MID_TREAD))
+        plain = PLAIN if raw.type == TensorType.INT8 else (4, Grid.MID_TREAD)
+        bits, grid = self.storage.get(raw.name, plain)
         data = raw.data.astype(np.int8)
         self.tensors[raw.name] = Tensor(raw.name, raw.shape, DType.INT8, quantisation, bits, grid, data)
         return raw.name

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.errors import ToolError
+from toolchain.errors import ModelError, ToolError
+from toolchain.graph.tflite_in.container import unpack
+from toolchain.graph.tflite_in.schema import Builtin, TensorType
 from toolchain.verify.judge import Batch, Duty, Subject
 
 ROUNDS_FULLY_CONNECTED_ONCE = Duty(
@@ -31,6 +33,14 @@ class InterpreterJudge(ABC):
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
 
+    def unavailable(self) -> str | None:
+        """A missing package, or a file that holds what the reference kernels do not take."""
+        return self._missing() or _beyond(self._subject.tflite)
+
+    @abstractmethod
+    def _missing(self) -> str | None:
+        """The package to install; None where it is there."""
+
     def run(self, inputs: Batch) -> dict[str, NDArray[np.int8]]:
         """Outputs int8 [N, *shape]. Raises ToolError where the runtime refuses the model."""
         with _failures_named(self.name):
@@ -44,6 +54,20 @@ class InterpreterJudge(ABC):
     @abstractmethod
     def _interpreter(self, preserve: bool) -> Any:
         """A new interpreter with reference kernels; preserve: it keeps every tensor."""
+
+
+def _beyond(content: bytes) -> str | None:
+    """Why the reference kernels of both refuse a file: their DEPTHWISE_CONV_2D ends before int4 (version 7)."""
+    try:
+        model = unpack(content)
+    except ModelError:
+        return None  # the runtime itself says what is wrong
+    for op in model.operators:
+        weights = op.inputs[1] if len(op.inputs) > 1 else None
+        int4 = weights is not None and model.tensors[weights].type == TensorType.INT4
+        if op.code == Builtin.DEPTHWISE_CONV_2D and int4:
+            return "it has no reference kernel for int4 weights of a depthwise convolution"
+    return None
 
 
 @contextmanager

@@ -21,7 +21,7 @@ class LiteRtJudge(InterpreterJudge):
         """Version of the package."""
         return importlib.metadata.version("ai-edge-litert")
 
-    def unavailable(self) -> str | None:
+    def _missing(self) -> str | None:
         """The schema of the same package writes our .tflite files, so it is there; its interpreter may not be."""
         if importlib.util.find_spec("ai_edge_litert") is None:
             return "the ai-edge-litert package is not installed"

@@ -27,7 +27,7 @@ class TfLiteJudge(InterpreterJudge):
         """Version of tensorflow."""
         return importlib.metadata.version("tensorflow")
 
-    def unavailable(self) -> str | None:
+    def _missing(self) -> str | None:
         """tensorflow is an extra."""
         if importlib.util.find_spec("tensorflow") is None:
             return "the tensorflow package is not installed (an optional judge): pip install tensorflow"

@@ -58,7 +58,7 @@ class TfliteMicroJudge:
         """Every activation, int8 [N, *shape]."""
         graph = self._subject.graph
         interpreter = self._interpreter("kPreserveAllTensors")
-        places = {tensor.name: index for index, tensor in enumerate(unpack(self._subject.tflite).tensors)}
+        places = {tensor.name: index for index, tensor in enumerate(unpack(self._content).tensors)}
         shown = [tensor for tensor in graph.activations() if tensor.name in places]
         answers: dict[str, list[NDArray[np.int8]]] = {tensor.name: [] for tensor in shown}
         for index in range(len(inputs[graph.inputs[0]])):
@@ -73,7 +73,7 @@ class TfliteMicroJudge:
 
         try:
             return runtime.Interpreter.from_bytes(
-                self._subject.tflite,
+                self._content,
                 arena_size=self._arena_bytes,
                 intrepreter_config=runtime.InterpreterConfig[kind],  # the wheel's spelling
             )
@@ -81,11 +81,16 @@ class TfliteMicroJudge:
             raise ToolError(f"{self.name}: cannot prepare the model: {error}") from error
 
     @property
+    def _content(self) -> bytes:
+        return self._subject.tflite
+
+    @property
     def _arena_bytes(self) -> int:
         """Far more than enough: the runtime does not survive an arena that is too small."""
         tensors = self._subject.graph.tensors
-        activations = sum(tensor.container_bytes for tensor in tensors if not tensor.is_constant)
-        return _SPARE_ARENA + 4 * activations + _PER_SCALE * sum(len(t.quantisation.scales) for t in tensors)
+        # Weights that are decoded or unpacked lie there too.
+        values = sum(tensor.container_bytes for tensor in tensors)
+        return _SPARE_ARENA + 4 * values + _PER_SCALE * sum(len(t.quantisation.scales) for t in tensors)
 
     def _invoke(self, interpreter: Any, inputs: Batch, index: int) -> None:
         for position, name in enumerate(self._subject.graph.inputs):
@@ -94,6 +99,23 @@ class TfliteMicroJudge:
             interpreter.invoke()
         except RuntimeError as error:
             raise ToolError(f"{self.name}: inference {index} failed: {error}") from error
+
+
+class CompressedTfliteMicroJudge(TfliteMicroJudge):
+    """The same runtime on the file whose weights are look-up tables, decoded in front of each layer."""
+
+    name = "tflite-micro, compressed"
+
+    def unavailable(self) -> str | None:
+        """Small networks have no such file."""
+        if self._subject.compressed is None:
+            return "no weight tensor gets smaller as a look-up table"
+        return super().unavailable()
+
+    @property
+    def _content(self) -> bytes:
+        assert self._subject.compressed is not None  # unavailable() without
+        return self._subject.compressed
 
 
 def _stacked(values: list[NDArray[np.int8]], shape: tuple[int, ...]) -> NDArray[np.int8]:

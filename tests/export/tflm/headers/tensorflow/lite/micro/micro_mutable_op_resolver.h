@@ -3,6 +3,8 @@
 #ifndef TEST_MICRO_MUTABLE_OP_RESOLVER_H
 #define TEST_MICRO_MUTABLE_OP_RESOLVER_H
 
+#include <cstring>
+
 #include "tensorflow/lite/micro/micro_interpreter.h"
 
 /* Method, registration, parser, number in the schema. */
@@ -29,6 +31,7 @@ CLASSES_BEGIN
 
 #define DECLARE_REGISTRATION(method, registration, parser, code) TFLMRegistration registration();
 OPERATORS(DECLARE_REGISTRATION)
+TFLMRegistration Register_DECODE();
 #define DECLARE_PARSER(method, registration, parser, code) \
   TfLiteStatus parser(const tflite::Operator *, BuiltinDataAllocator *, void **);
 OPERATORS(DECLARE_PARSER)
@@ -45,7 +48,15 @@ class MicroMutableOpResolver : public MicroOpResolver {
     }
     return nullptr;
   }
-  const TFLMRegistration *FindOp(const char *) const override { return nullptr; }
+  const TFLMRegistration *FindOp(const char *name) const override
+  {
+    for (unsigned int i = 0; i < count_; i++) {
+      if (registrations_[i].builtin_code == CUSTOM && std::strcmp(registrations_[i].custom_name, name) == 0) {
+        return &registrations_[i];
+      }
+    }
+    return nullptr;
+  }
   Parser GetOpDataParser(tflite::BuiltinOperator op) const override
   {
     for (unsigned int i = 0; i < count_; i++) {
@@ -60,7 +71,16 @@ class MicroMutableOpResolver : public MicroOpResolver {
   TfLiteStatus method() { return add(registration(), parser, code); }
   OPERATORS(DEFINE_METHOD)
 
+  TfLiteStatus AddDecode()
+  {
+    TFLMRegistration registration = Register_DECODE();
+    registration.custom_name = "TFLM_DECODE";
+    return add(registration, nullptr, CUSTOM);
+  }
+
  private:
+  static constexpr int32_t CUSTOM = 32;
+
   TfLiteStatus add(TFLMRegistration registration, Parser parser, int32_t code)
   {
     if (count_ == capacity || FindOp(static_cast<tflite::BuiltinOperator>(code)) != nullptr) {
