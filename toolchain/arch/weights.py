@@ -156,6 +156,9 @@ class WeightPlan:
         return plan
 
 
+EIGHT_BITS = WeightSpec()
+
+
 def weighted_layers(layers: Sequence[Layer]) -> tuple[Conv | Depthwise | Dense, ...]:
     """Those that have weights, in order."""
     return tuple(layer for layer in layers if isinstance(layer, Conv | Depthwise | Dense))

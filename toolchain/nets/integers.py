@@ -8,19 +8,21 @@ from numpy.typing import NDArray
 
 from toolchain.arch.layer import Layer
 from toolchain.arch.spec import ArchSpec
+from toolchain.arch.weights import EIGHT_BITS, WeightSpec
 
 
 @dataclass(frozen=True, eq=False)
 class IntegerWeights:
     """weights: int8 [C', C / groups, KH, KW] or [C', C]. scales: float32 [C']. bias: int32 [C'].
 
-    bias_scales: float32 [C'], input scale * scales, rounded once to float32.
+    bias_scales: float32 [C'], input scale * scales, rounded once to float32. spec: the grid that `weights` are on.
     """
 
     weights: NDArray[np.int8]
     scales: NDArray[np.float32]
     bias: NDArray[np.int32]
     bias_scales: NDArray[np.float32]
+    spec: WeightSpec = EIGHT_BITS
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from toolchain.graph.graph import Graph
 from toolchain.graph.onnx_in.layout import Layout
 from toolchain.graph.onnx_in.naming import Names
 from toolchain.graph.onnx_in.values import Activation, Pending, Source, quantised
+from toolchain.graph.onnx_in.weights import Weights
 from toolchain.graph.ops import Clamp, Operator, Requantise, Reshape
 from toolchain.graph.passes.rewriting import with_tensors
 from toolchain.graph.tensor import DType, Quantisation, Tensor
@@ -59,11 +60,11 @@ class Builder:
         self.inputs.append(tensor)
         return tensor
 
-    def weights(self, label: str, data: NDArray[np.int64], scales: NDArray[np.float64], axis: int, bits: int) -> str:
-        """Constant int8 weights; one scale for all where they are equal, else one per `axis`."""
-        quantisation = _scales(scales, axis)
-        name = self._names.claim(f"{label}_weights")
-        return self._add(Tensor(name, data.shape, DType.INT8, quantisation, bits, data=data.astype(np.int8)))
+    def weights(self, label: str, weights: Weights) -> str:
+        """Constant int8 weights; one scale for all where they are equal, else one per output channel."""
+        quantisation = _scales(weights.scales, weights.axis)
+        name, data = self._names.claim(f"{label}_weights"), weights.integers.astype(np.int8)
+        return self._add(Tensor(name, data.shape, DType.INT8, quantisation, weights.bits, weights.grid, data))
 
     def bias(self, label: str, data: NDArray[np.int64], scales: NDArray[np.float64]) -> str:
         """Constant int32 bias with scale input scale * weight scale."""

@@ -12,6 +12,8 @@ from toolchain.graph.onnx_in.folding import MAX_CONSTANT_ELEMENTS
 from toolchain.graph.onnx_in.layout import MAX_ACTIVATION_ELEMENTS
 from toolchain.graph.onnx_in.node import Attribute, Literal, Network, Node, Port, in_running_order
 from toolchain.graph.onnx_in.operator_form import in_qdq_form
+from toolchain.graph.storage_note import METADATA_NAME, Storage, read_storage_note
+from toolchain.graph.tensor import fits
 
 # QuantizeLinear is an operator of ONNX from this version on.
 OLDEST_OPSET = 10
@@ -37,7 +39,12 @@ def decoded(model: ModelProto) -> Network:
     graph = model.graph
     if graph.sparse_initializer:
         raise ModelError("sparse initialisers are not supported; store the weights densely")
-    constants = {tensor.name: _literal(tensor, f"initialiser {tensor.name}") for tensor in graph.initializer}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    noted = read_storage_note(metadata[METADATA_NAME]) if METADATA_NAME in metadata else {}
+    constants = {
+        tensor.name: _noted(_literal(tensor, f"initialiser {tensor.name}"), tensor.name, noted)
+        for tensor in graph.initializer
+    }
     # Files up to IR version 3 list their initialisers among the inputs as well.
     inputs = tuple(_port(value) for value in graph.input if value.name not in constants)
     if not inputs:
@@ -51,7 +58,6 @@ def decoded(model: ModelProto) -> Network:
         raise ModelError(f"{len(inputs)} inputs and {len(outputs)} outputs; at most {MAX_PORTS} of each are read")
     known = constants.keys() | {port.name for port in inputs}
     nodes = in_running_order(in_qdq_form(_node(node) for node in graph.node), set(known))
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
     return Network(nodes, inputs, outputs, constants, metadata, opset)
 
 
@@ -113,6 +119,18 @@ def _literal(tensor: TensorProto, where: str) -> Literal:
         kind = TensorProto.DataType.Name(tensor.data_type)
         raise ModelError(f"{where}: type {kind} is not supported")
     return Literal(array)
+
+
+def _noted(literal: Literal, name: str, noted: Storage) -> Literal:
+    """The literal with the width and grid that the file's metadata states."""
+    if name not in noted:
+        return literal
+    bits, grid = noted[name]
+    if literal.array.dtype != np.int8 or not fits(literal.array.astype(np.int8), bits, grid):
+        raise ModelError(
+            f"metadata {METADATA_NAME}: initialiser {name} is said to be {bits} bits {grid.value}; its values are not"
+        )
+    return Literal(literal.array, bits, grid)
 
 
 def _port(value: ValueInfoProto) -> Port:

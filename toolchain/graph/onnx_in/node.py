@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.errors import ModelError
+from toolchain.graph.tensor import Grid
 
 
 @dataclass(frozen=True, eq=False)
 class Literal:
-    """An array that the file holds. bits: width of its integers where the type is narrower than the container."""
+    """An array that the file holds. bits: width of its integers where type or metadata say less than the container."""
 
     array: NDArray[np.generic]
     bits: int | None = None
+    grid: Grid = Grid.MID_TREAD
 
 
 Attribute = int | float | str | list[int] | list[float] | list[str] | Literal | None

@@ -118,7 +118,7 @@ def dequantize_linear(node: Node, context: Context) -> Value:
             parameters = _parameters(node, context, given=_type_of(node, value))
             scales, zero_points = parameters.spread(node, value.array.shape)
             integers = value.array.astype(np.int64) - zero_points
-            return QuantisedConstant(integers, scales, value.bits or parameters.type.bits)
+            return QuantisedConstant(integers, scales, value.bits or parameters.type.bits, value.grid)
         case Integers():
             quantisation = _parameters(node, context, given=value.type).activation(node)
             if quantisation != value.quantisation:

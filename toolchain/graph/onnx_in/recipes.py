@@ -62,7 +62,7 @@ class Weighted(Recipe):
             weights, bias = self.weights.on_grid(input_scale, output.scale)
         except ModelError as error:
             raise ModelError(f"layer {label}: {error}") from error
-        name = builder.weights(label, weights.integers, weights.scales, weights.axis, weights.bits)
+        name = builder.weights(label, weights)
         return name, None if bias is None else builder.bias(label, bias, weights.bias_scales(input_scale))
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from toolchain.graph.onnx_in.integer_types import IntegerType
 from toolchain.graph.onnx_in.layout import Layout
 from toolchain.graph.ops import Clamp
-from toolchain.graph.tensor import Quantisation
+from toolchain.graph.tensor import Grid, Quantisation
 
 if TYPE_CHECKING:
     from toolchain.graph.onnx_in.builder import Builder
@@ -30,22 +30,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Constant:
-    """A known array. bits: width of its integers where QuantizeLinear, Clip or a 4-bit type set one, else None."""
+    """A known array. bits: width of its integers where QuantizeLinear, Clip, a narrow type or metadata set one."""
 
     array: NDArray[np.generic]
     bits: int | None = None
+    grid: Grid = Grid.MID_TREAD
 
 
 @dataclass(frozen=True, eq=False)
 class QuantisedConstant:
     """real = integers * scales. Both int64 / float32 of one shape (scales often a broadcast view).
 
-    integers are what is left when the zero point has been subtracted. bits: storage width of one integer.
+    integers are what is left when the zero point has been subtracted. bits, grid: storage of one integer.
     """
 
     integers: NDArray[np.int64]
     scales: NDArray[np.float32]
     bits: int
+    grid: Grid = Grid.MID_TREAD
 
     @property
     def real(self) -> NDArray[np.float64]:

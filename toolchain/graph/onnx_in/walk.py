@@ -75,7 +75,7 @@ def _walked(network: Network, name: str, entrances: tuple[Entrance, ...]) -> Wal
     builder = Builder((*(port.name for port in network.inputs), *network.outputs))
     context = Context(builder, network.opset)
     for constant, literal in network.constants.items():
-        context.values[constant] = Constant(literal.array, literal.bits)
+        context.values[constant] = Constant(literal.array, literal.bits, literal.grid)
     for port, entrance in zip(network.inputs, entrances, strict=True):
         context.announce(port.name, port.dtype, entrance)
     for node in network.nodes:

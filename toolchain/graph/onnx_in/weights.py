@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.node import Node
 from toolchain.graph.onnx_in.values import QuantisedConstant
+from toolchain.graph.tensor import Grid, fits
 
 INT32_MAX = (1 << 31) - 1
 
@@ -28,13 +29,17 @@ BIAS_TOLERANCE = 1 / 8
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """integers: int64, `axis` is the output channel. scales: float64 [C]. bias: real numbers, float64 [C], or None."""
+    """integers: int64, on the grid of `bits` and `grid`; `axis` is the output channel. scales: float64 [C].
+
+    bias: real numbers, float64 [C], or None.
+    """
 
     integers: NDArray[np.int64]
     axis: int
     scales: NDArray[np.float64]
     bits: int
     bias: NDArray[np.float64] | None = None
+    grid: Grid = Grid.MID_TREAD
 
     @property
     def channels(self) -> int:
@@ -69,14 +74,20 @@ class Weights:
         integer does not fit its bits.
         """
         integers = self.integers * np.sign(gain).astype(np.int64).reshape(self._column)
-        if integers.max(initial=0) > (1 << (self.bits - 1)) - 1:
+        if self.grid is Grid.MID_TREAD and integers.max(initial=0) > (1 << (self.bits - 1)) - 1:
             raise ModelError(
                 f"a negative factor behind weights that use {-(1 << (self.bits - 1))}: the flipped weight does not fit "
                 f"{self.bits} bits; quantise the weights to a symmetric range"
             )
         scales = np.where(gain == 0, self.scales, self.scales * np.abs(gain))
         bias = shift if self.bias is None else self.bias * gain + shift
-        return replace(self, integers=integers, scales=scales, bias=bias if np.any(bias) else None)
+        return replace(self, scales=scales, bias=bias if np.any(bias) else None)._with_integers(integers)
+
+    def _with_integers(self, integers: NDArray[np.int64]) -> "Weights":
+        """The same with other integers, on the same grid where they lie on it, else on the narrowest with a zero."""
+        if fits(integers, self.bits, self.grid):
+            return replace(self, integers=integers)
+        return replace(self, integers=integers, bits=max(self.bits, signed_bits(integers)), grid=Grid.MID_TREAD)
 
     def on_grid(self, input_scale: float, output_scale: float) -> tuple["Weights", NDArray[np.int64] | None]:
         """(weights with float32 scales, bias as int32 at input scale * weight scale), ready for the Graph.
@@ -120,8 +131,7 @@ class Weights:
                 break
         if not k:
             return self
-        integers = self.integers << k
-        return replace(self, integers=integers, scales=self.scales * 0.5**k, bits=max(self.bits, signed_bits(integers)))
+        return replace(self, scales=self.scales * 0.5**k)._with_integers(self.integers << k)
 
     def _reach(self, input_scale: float) -> NDArray[np.float64]:
         """Per channel, the largest magnitude that bias plus products can have, in units of the accumulator."""
@@ -145,7 +155,7 @@ class Weights:
         integers, scales = self.integers.copy(), self.scales.copy()
         np.moveaxis(integers, self.axis, 0)[channel] = rounded
         scales[channel] = raised
-        refitted = replace(self, integers=integers, scales=scales)
+        refitted = replace(self, scales=scales)._with_integers(integers)
         if not (headroom >= 1 and noticed <= REFIT_TOLERANCE and refitted._reach(input_scale)[channel] <= INT32_MAX):
             raise ModelError(
                 f"output channel {channel}: bias {bias:g} at input scale {input_scale:g} and weight scale {old:g} does "
@@ -169,8 +179,10 @@ def layer_weights(node: Node, constant: QuantisedConstant, out_axis: int) -> Wei
 
     Raises ModelError for asymmetric weights that do not fit int8, and for scales that vary within an output channel.
     """
-    integers = constant.integers
-    bits = max(min(constant.bits, 8), signed_bits(integers))
+    integers, grid = constant.integers, constant.grid
+    bits = min(constant.bits, 8)
+    if not fits(integers, bits, grid):  # a zero point has moved them, or their type is wider than 8 bits
+        bits, grid = max(bits, signed_bits(integers)), Grid.MID_TREAD
     if bits > 8:
         raise ModelError(
             f"{node}: its weights are asymmetric: less their zero point they reach {integers.min()}..{integers.max()}, "
@@ -183,7 +195,7 @@ def layer_weights(node: Node, constant: QuantisedConstant, out_axis: int) -> Wei
             f"{node}: its weights have several scales within one output channel (along another axis, or in blocks); "
             "supported are one scale for all, or one for each output channel"
         )
-    return Weights(integers, out_axis, rows[:, 0].astype(np.float64), bits)
+    return Weights(integers, out_axis, rows[:, 0].astype(np.float64), bits, grid=grid)
 
 
 def bias_of(node: Node, bias: NDArray[np.float64] | None, channels: int) -> NDArray[np.float64] | None:

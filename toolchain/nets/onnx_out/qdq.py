@@ -6,12 +6,14 @@ and output; weights and biases are integer initialisers behind a DequantizeLinea
 in floats; a reader that knows the pattern finds every integer in it.
 
     input -> Q -> DQ -> Conv -> Relu -> Q -> DQ -> ... -> ReduceMean -> Q -> DQ -> Gemm -> Q -> DQ = logits
-                         ^ DQ <- int8 weights, one scale a channel
+                         ^ DQ <- int2, int4 or int8 weights, one scale a channel
                          ^ DQ <- int32 bias, scale = input scale * weight scale
 
 Layout is ONNX's NCHW: input float32 [1, 1, T, F], logits float32 [1, classes]; a dense layer over a map reads it
 through Flatten. A node is named after its layer.
-Source of the operators: ONNX operator specification, opset 21.
+Weights stand in the narrowest type that holds their integers; metadata (graph/storage_note.py) says on which grid of
+how many bits they are.
+Source of the operators: ONNX operator specification, opset 21; int2: opset 25.
 """
 
 from collections.abc import Mapping
@@ -31,11 +33,14 @@ from toolchain.arch.layer import (
     GlobalAveragePool,
     Layer,
 )
+from toolchain.arch.weights import MAX_BITS, WeightSpec
+from toolchain.graph.storage_note import METADATA_NAME, storage_note
+from toolchain.graph.tensor import Grid, fits
 from toolchain.nets.integers import IntegerLayer, IntegerNetwork, IntegerWeights
 
-# 21 brings 4-bit integers; the operators used here are the same from 19 on.
-OPSET = 21
-IR_VERSION = 10
+# (operators, intermediate representation): 21 brings int4, 25 int2; the operators used here are the same from 19 on.
+OPSET, IR_VERSION = 21, 10
+INT2_OPSET, INT2_IR_VERSION = 25, 13
 OUTPUT = "logits"
 
 
@@ -58,20 +63,36 @@ def onnx_bytes(network: IntegerNetwork, metadata: Mapping[str, str]) -> bytes:
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, arch.classes])],
         writer.initialisers,
     )
+    int2 = any(tensor.data_type == TensorProto.INT2 for tensor in writer.initialisers)
+    opset, ir_version = (INT2_OPSET, INT2_IR_VERSION) if int2 else (OPSET, IR_VERSION)
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="subbyte"
+        graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=ir_version, producer_name="subbyte"
     )
-    helper.set_model_props(model, dict(metadata))
+    note = storage_note(writer.storage)
+    helper.set_model_props(model, dict(metadata) | ({METADATA_NAME: note} if note else {}))
     model = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 
 
+def weight_type(weights: NDArray[np.int8], spec: WeightSpec) -> int:
+    """The TensorProto type that weights on the grid of `spec` stand in."""
+    if spec.bits < MAX_BITS and fits(weights, 2, Grid.MID_TREAD):
+        return int(TensorProto.INT2)
+    if spec.bits < MAX_BITS and fits(weights, 4, Grid.MID_TREAD):
+        return int(TensorProto.INT4)
+    return int(TensorProto.INT8)
+
+
 class _Writer:
-    """Collects nodes and initialisers; `x_dq` is the dequantised value of layer x."""
+    """Collects nodes and initialisers; `x_dq` is the dequantised value of layer x.
+
+    storage: width and grid of each initialiser that holds weights.
+    """
 
     def __init__(self) -> None:
+        self.storage: dict[str, tuple[int, Grid]] = {}
         self.nodes: list[onnx.NodeProto] = []
         self.initialisers: list[onnx.TensorProto] = []
 
@@ -104,10 +125,12 @@ class _Writer:
 
     def _weights(self, name: str, integers: IntegerWeights) -> list[str]:
         channels = len(integers.scales)
+        self.storage[f"{name}_weights"] = integers.spec.bits, integers.spec.grid
+        dtype = helper.tensor_dtype_to_np_dtype(weight_type(integers.weights, integers.spec))
         weights = [
-            self._constant(f"{name}_weights", integers.weights),
+            self._constant(f"{name}_weights", integers.weights.astype(dtype)),
             self._constant(f"{name}_weights_scale", integers.scales),
-            self._constant(f"{name}_weights_zero_point", np.zeros(channels, np.int8)),
+            self._constant(f"{name}_weights_zero_point", np.zeros(channels, dtype)),
         ]
         bias = [
             self._constant(f"{name}_bias", integers.bias),
