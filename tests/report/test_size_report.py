@@ -11,11 +11,13 @@ from tests.graphs import GraphBuilder
 from toolchain.budget.limits import Limit
 from toolchain.budget.sizes import Part, Region, Sizes
 from toolchain.budget.verdict import Check, Verdict, judge
+from toolchain.budget.weight_sizes import weight_sizes
 from toolchain.core import known_core
 from toolchain.device.linked import Contribution
 from toolchain.export.c import c_sources
 from toolchain.graph.cost import count, graph_cost
 from toolchain.graph.counting import Rule
+from toolchain.graph.tensor import Grid
 from toolchain.measure import How, Measure
 from toolchain.report.arena_map import arena_map
 from toolchain.report.bands_table import bands_report
@@ -29,6 +31,7 @@ from toolchain.report.size_report import (
     sizes_table,
     verdict_table,
 )
+from toolchain.report.weights_table import weights_table
 
 
 def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
@@ -63,6 +66,7 @@ def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
         core="cortex-m4",
         cost=cost,
         code=model.layers,
+        weights=weight_sizes(graph, model.layers),
         bands=bands_report(model),
         counts=tuple(count(graph, rule) for rule in Rule),
         arena=arena_map(graph, model.plan),
@@ -128,6 +132,27 @@ def test_layers_show_storage_beside_container_and_all_their_flash() -> None:
     assert lines[-2][9] == report.sizes.part("weights").estimated
 
 
+def test_weights_show_what_each_output_holds_and_in_which_form() -> None:
+    report = _report()
+    table = weights_table(report.weights)
+    rows = {row.cells[0]: row.cells for row in table.rows}
+    narrow, whole = rows["conv2d_2"], rows["conv2d_0"]
+    assert narrow[1:5] == (4, "mid-tread", 64, 32) and whole[1:5] == (8, "mid-tread", 72, 72)
+    assert narrow[6:] == (32, "int4", 32, "int4", 32, "int4") and whole[6:] == (72, "int8", 72, "int8", 72, "int8")
+    for row, layer in zip(report.weights, (layer for layer in report.code if layer.macs), strict=True):
+        assert row.c_bytes == sum(c.n_bytes for c in layer.constants if c.role == "weights")  # the generator's own
+    assert rows["total"][3] == report.cost.weight_container_bytes
+    assert rows["total"][4] == report.cost.weight_storage_bytes
+    assert [each["tflite_form"] for each in report_json(report)["weights"]] == ["int8", "int8", "int4", "int8"]
+
+
+def test_large_narrow_weights_show_their_look_up_table() -> None:
+    graph = GraphBuilder("net", (1, 4, 4, 64)).conv2d(64, bits=1, grid=Grid.MID_RISE).graph()
+    (size,) = weight_sizes(graph, c_sources(graph, known_core("cortex-m4")).layers)
+    assert (size.tflite_bytes, size.tflite_form, size.onnx_bytes, size.onnx_bits) == (2048, "int4", 1024, 2)
+    assert (size.compressed_bytes, size.compressed_form) == (512 + 18, "table")
+
+
 def test_markdown_holds_every_part() -> None:
     report = _report()
     text = report_markdown(report)
@@ -135,6 +160,7 @@ def test_markdown_holds_every_part() -> None:
         "Limits",
         "Firmware",
         "Layers, estimated",
+        "Weights in each output, estimated",
         "Counting rules",
         "Arena over time",
         "Where it comes from",

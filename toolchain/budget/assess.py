@@ -12,6 +12,7 @@ from toolchain.boards import Board
 from toolchain.budget.limits import Budget, Limit
 from toolchain.budget.sizes import Expected, Sizes, sizes_of
 from toolchain.budget.verdict import Check, Verdict, judge, verdict_of
+from toolchain.budget.weight_sizes import WeightSize, weight_sizes
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_firmware
 from toolchain.export.c import Aims, CModel
 from toolchain.export.project import FrontEnd, Project, c_model, c_runtime, make_project
@@ -23,7 +24,10 @@ from toolchain.measure import How, Measure
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """Figures and verdict. model: the generated C, with its Plan. build: None where nothing was linked."""
+    """Figures and verdict. model: the generated C, with its Plan. build: None where nothing was linked.
+
+    weights: what each layer's weights take in each output.
+    """
 
     graph: Graph
     board: Board
@@ -31,6 +35,7 @@ class Assessment:
     build: Build | None
     cost: Cost
     counts: tuple[Count, ...]
+    weights: tuple[WeightSize, ...]
     sizes: Sizes
     verdict: Verdict
 
@@ -91,7 +96,8 @@ def assess_build(
         verdict = verdict_of((*missing, *judge(known, figures, cost).checks), cost)
     else:
         verdict = judge((*_board_limits(board, figures), *_aimed_limits(board, aims, figures), *asked), figures, cost)
-    return Assessment(graph, board, model, build, cost, counts, sizes, verdict)
+    weights = weight_sizes(graph, model.whole_layers)
+    return Assessment(graph, board, model, build, cost, counts, weights, sizes, verdict)
 
 
 def _build(

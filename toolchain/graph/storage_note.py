@@ -9,9 +9,12 @@ entry named `subbyte.storage` carries both as JSON, {"tensor name": [bits, "grid
 import json
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
-from toolchain.graph.tensor import DType, Grid
+from toolchain.graph.tensor import DType, Grid, fits
 
 METADATA_NAME = "subbyte.storage"
 
@@ -24,6 +27,16 @@ PLAIN = (8, Grid.MID_TREAD)
 def storage_of(graph: Graph) -> Storage:
     """Width and grid of every weight of `graph`."""
     return {tensor.name: (tensor.bits, tensor.grid) for tensor in graph.constants() if tensor.dtype is DType.INT8}
+
+
+def onnx_width(integers: NDArray[np.signedinteger], bits: int, grid: Grid) -> int:
+    """Bits of the ONNX type that weights are written in: int2 (opset 25), int4 (21) or int8, the first that holds them.
+
+    Plain 8-bit weights are int8, whatever their values: so a file without a note says their width.
+    """
+    if (bits, grid) == PLAIN:
+        return 8
+    return next((width for width in (2, 4) if fits(integers, width, Grid.MID_TREAD)), 8)
 
 
 def storage_note(storage: Storage) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from toolchain.budget.assess import Assessment
 from toolchain.budget.sizes import Part, Region, Sizes
 from toolchain.budget.verdict import Check, Verdict
+from toolchain.budget.weight_sizes import WeightSize
 from toolchain.device.linked import Contribution
 from toolchain.export.c import CLayer
 from toolchain.graph.cost import Cost, CostRow
@@ -19,6 +20,7 @@ from toolchain.measure import How
 from toolchain.report.arena_map import ArenaMap, arena_map, arena_table, arena_text, shortened
 from toolchain.report.bands_table import BandsReport, bands_json, bands_report, bands_table
 from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown
+from toolchain.report.weights_table import weights_json, weights_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +28,7 @@ class SizeReport:
     """Everything that the report shows.
 
     model: name of the Graph. graph_sha256: its hash. board, core: names. code: what each layer became in C.
-    contributions: which part of the project put what into the linked firmware.
+    weights: of each layer, in each output. contributions: which part of the project put what into the linked firmware.
     """
 
     model: str
@@ -35,6 +37,7 @@ class SizeReport:
     core: str
     cost: Cost
     code: tuple[CLayer, ...]
+    weights: tuple[WeightSize, ...]
     bands: BandsReport
     counts: tuple[Count, ...]
     arena: ArenaMap
@@ -53,6 +56,7 @@ def size_report(assessment: Assessment) -> SizeReport:
         core=assessment.board.core.name,
         cost=assessment.cost,
         code=assessment.model.whole_layers,
+        weights=assessment.weights,
         bands=bands_report(assessment.model),
         counts=assessment.counts,
         arena=arena_map(assessment.model.graph, assessment.model.plan),
@@ -216,6 +220,7 @@ def report_tables(report: SizeReport) -> tuple[Table, ...]:
         sizes_table(report.sizes),
         *((contributions_table(report.contributions),) if report.contributions else ()),
         layer_table(report.cost, report.code),
+        *((weights_table(report.weights),) if report.weights else ()),
         *((bands_table(report.bands),) if report.bands.stages else ()),
         counts_table(report.counts),
     )
@@ -252,6 +257,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
         "how": {
             **{name: measure.how.value for name, measure in figures.items() if measure},
             "layers": How.ESTIMATED.value,
+            "weights": How.ESTIMATED.value,
             "arena": How.ESTIMATED.value,
             "counts": How.ESTIMATED.value,
         },
@@ -268,6 +274,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
         "contributions": [asdict(contribution) for contribution in report.contributions],
         "bands": bands_json(report.bands),
         "layers": [_layer_json(row, layer) for row, layer in zip(report.cost.rows, report.code, strict=True)],
+        "weights": weights_json(report.weights),
         "arena": {
             "bytes": report.arena.n_bytes,
             "blocks": [

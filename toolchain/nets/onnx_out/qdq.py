@@ -33,9 +33,8 @@ from toolchain.arch.layer import (
     GlobalAveragePool,
     Layer,
 )
-from toolchain.arch.weights import MAX_BITS, WeightSpec
-from toolchain.graph.storage_note import METADATA_NAME, storage_note
-from toolchain.graph.tensor import Grid, fits
+from toolchain.graph.storage_note import METADATA_NAME, onnx_width, storage_note
+from toolchain.graph.tensor import Grid
 from toolchain.nets.integers import IntegerLayer, IntegerNetwork, IntegerWeights
 
 # (operators, intermediate representation): 21 brings int4, 25 int2; the operators used here are the same from 19 on.
@@ -76,13 +75,7 @@ def onnx_bytes(network: IntegerNetwork, metadata: Mapping[str, str]) -> bytes:
     return content
 
 
-def weight_type(weights: NDArray[np.int8], spec: WeightSpec) -> int:
-    """The TensorProto type that weights on the grid of `spec` stand in."""
-    if spec.bits < MAX_BITS and fits(weights, 2, Grid.MID_TREAD):
-        return int(TensorProto.INT2)
-    if spec.bits < MAX_BITS and fits(weights, 4, Grid.MID_TREAD):
-        return int(TensorProto.INT4)
-    return int(TensorProto.INT8)
+_TYPES = {2: TensorProto.INT2, 4: TensorProto.INT4, 8: TensorProto.INT8}
 
 
 class _Writer:
@@ -125,8 +118,8 @@ class _Writer:
 
     def _weights(self, name: str, integers: IntegerWeights) -> list[str]:
         channels = len(integers.scales)
-        self.storage[f"{name}_weights"] = integers.spec.bits, integers.spec.grid
-        dtype = helper.tensor_dtype_to_np_dtype(weight_type(integers.weights, integers.spec))
+        storage = self.storage[f"{name}_weights"] = integers.spec.bits, integers.spec.grid
+        dtype = helper.tensor_dtype_to_np_dtype(_TYPES[onnx_width(integers.weights, *storage)])
         weights = [
             self._constant(f"{name}_weights", integers.weights.astype(dtype)),
             self._constant(f"{name}_weights_scale", integers.scales),
