@@ -10,11 +10,13 @@ import pytest
 from tests.graphs import GraphBuilder
 from toolchain.budget.limits import Limit
 from toolchain.budget.sizes import Part, Region, Sizes
+from toolchain.budget.tflite_sizes import tflite_sizes
 from toolchain.budget.verdict import Check, Verdict, judge
 from toolchain.budget.weight_sizes import weight_sizes
 from toolchain.core import known_core
 from toolchain.device.linked import Contribution
 from toolchain.export.c import c_sources
+from toolchain.export.tflm import tflm_sources
 from toolchain.graph.cost import count, graph_cost
 from toolchain.graph.counting import Rule
 from toolchain.graph.tensor import Grid
@@ -31,7 +33,7 @@ from toolchain.report.size_report import (
     sizes_table,
     verdict_table,
 )
-from toolchain.report.weights_table import weights_table
+from toolchain.report.weights_table import tflite_table, weights_table
 
 
 def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
@@ -67,6 +69,7 @@ def _report(*, built: bool = True, allowed: int = 20_000) -> SizeReport:
         cost=cost,
         code=model.layers,
         weights=weight_sizes(graph, model.layers),
+        tflite=tflite_sizes(graph, known_core("cortex-m4")),
         bands=bands_report(model),
         counts=tuple(count(graph, rule) for rule in Rule),
         arena=arena_map(graph, model.plan),
@@ -153,6 +156,24 @@ def test_large_narrow_weights_show_their_look_up_table() -> None:
     assert (size.compressed_bytes, size.compressed_form) == (512 + 18, "table")
 
 
+def test_look_up_tables_stand_with_the_ram_that_they_cost() -> None:
+    core = known_core("cortex-m4")
+    graph = GraphBuilder("net", (1, 4, 4, 64)).conv2d(64, bits=2, grid=Grid.MID_RISE, per_channel=False).graph()
+    plain, compressed = tflite_sizes(graph, core)
+    assert compressed.file_bytes == len(tflm_sources(graph, core, compress=True).tflite) < plain.file_bytes
+    assert compressed.arena_bytes > 2 * 4 * 4 * 64 + 64 * 64  # input, output and the decoded weights
+    assert [row.cells[1:] for row in tflite_table((plain, compressed)).rows] == [
+        (plain.file_bytes, plain.arena_bytes),
+        (compressed.file_bytes, compressed.arena_bytes),
+    ]
+    assert [size.weights for size in _report().tflite] == ["int8 and int4"]
+
+
+def test_what_tflite_cannot_say_has_no_figures() -> None:
+    graph = GraphBuilder("net", (1, 5, 5, 2)).average_pool2d((3, 3), padding=(2, 0, 0, 0)).graph()
+    assert tflite_sizes(graph, known_core("cortex-m4")) == ()
+
+
 def test_markdown_holds_every_part() -> None:
     report = _report()
     text = report_markdown(report)
@@ -161,6 +182,7 @@ def test_markdown_holds_every_part() -> None:
         "Firmware",
         "Layers, estimated",
         "Weights in each output, estimated",
+        "TFLite Micro instead, estimated",
         "Counting rules",
         "Arena over time",
         "Where it comes from",

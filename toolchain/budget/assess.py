@@ -11,6 +11,7 @@ from pathlib import Path
 from toolchain.boards import Board
 from toolchain.budget.limits import Budget, Limit
 from toolchain.budget.sizes import Expected, Sizes, sizes_of
+from toolchain.budget.tflite_sizes import TfliteSize, tflite_sizes
 from toolchain.budget.verdict import Check, Verdict, judge, verdict_of
 from toolchain.budget.weight_sizes import WeightSize, weight_sizes
 from toolchain.device.build import Build, DoesNotFitError, Shortfall, build_firmware
@@ -26,7 +27,7 @@ from toolchain.measure import How, Measure
 class Assessment:
     """Figures and verdict. model: the generated C, with its Plan. build: None where nothing was linked.
 
-    weights: what each layer's weights take in each output.
+    weights: what each layer's weights take in each output. tflite: what TFLite Micro would need.
     """
 
     graph: Graph
@@ -36,6 +37,7 @@ class Assessment:
     cost: Cost
     counts: tuple[Count, ...]
     weights: tuple[WeightSize, ...]
+    tflite: tuple[TfliteSize, ...]
     sizes: Sizes
     verdict: Verdict
 
@@ -97,7 +99,8 @@ def assess_build(
     else:
         verdict = judge((*_board_limits(board, figures), *_aimed_limits(board, aims, figures), *asked), figures, cost)
     weights = weight_sizes(graph, model.whole_layers)
-    return Assessment(graph, board, model, build, cost, counts, weights, sizes, verdict)
+    tflite = tflite_sizes(graph, board.core)
+    return Assessment(graph, board, model, build, cost, counts, weights, tflite, sizes, verdict)
 
 
 def _build(

@@ -19,7 +19,7 @@ from toolchain.report.size_report import (
     verdict_table,
 )
 from toolchain.report.table import Table, shown, to_html
-from toolchain.report.weights_table import weights_table
+from toolchain.report.weights_table import tflite_table, weights_table
 
 _LIMIT_OF = {Region.FLASH: "flash_bytes", Region.RAM: "ram_bytes"}
 
@@ -52,6 +52,7 @@ def report_html(report: SizeReport) -> str:
         layer_picture=Markup(layer_bars(report.cost.rows, report.code)),
         layers=_table(layer_table(report.cost, report.code)),
         weights=_table(weights_table(report.weights)) if report.weights else "",
+        tflite=_table(tflite_table(report.tflite)) if report.tflite else "",
         counts=_table(counts_table(report.counts)),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from toolchain.budget.assess import Assessment
 from toolchain.budget.sizes import Part, Region, Sizes
+from toolchain.budget.tflite_sizes import TfliteSize
 from toolchain.budget.verdict import Check, Verdict
 from toolchain.budget.weight_sizes import WeightSize
 from toolchain.device.linked import Contribution
@@ -20,7 +21,7 @@ from toolchain.measure import How
 from toolchain.report.arena_map import ArenaMap, arena_map, arena_table, arena_text, shortened
 from toolchain.report.bands_table import BandsReport, bands_json, bands_report, bands_table
 from toolchain.report.table import Cell, Column, Row, Table, Tone, shown, to_markdown
-from toolchain.report.weights_table import weights_json, weights_table
+from toolchain.report.weights_table import tflite_table, weights_json, weights_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class SizeReport:
     """Everything that the report shows.
 
     model: name of the Graph. graph_sha256: its hash. board, core: names. code: what each layer became in C.
-    weights: of each layer, in each output. contributions: which part of the project put what into the linked firmware.
+    weights: of each layer, in each output. tflite: what TFLite Micro would need.
+    contributions: which part of the project put what into the linked firmware.
     """
 
     model: str
@@ -38,6 +40,7 @@ class SizeReport:
     cost: Cost
     code: tuple[CLayer, ...]
     weights: tuple[WeightSize, ...]
+    tflite: tuple[TfliteSize, ...]
     bands: BandsReport
     counts: tuple[Count, ...]
     arena: ArenaMap
@@ -57,6 +60,7 @@ def size_report(assessment: Assessment) -> SizeReport:
         cost=assessment.cost,
         code=assessment.model.whole_layers,
         weights=assessment.weights,
+        tflite=assessment.tflite,
         bands=bands_report(assessment.model),
         counts=assessment.counts,
         arena=arena_map(assessment.model.graph, assessment.model.plan),
@@ -221,6 +225,7 @@ def report_tables(report: SizeReport) -> tuple[Table, ...]:
         *((contributions_table(report.contributions),) if report.contributions else ()),
         layer_table(report.cost, report.code),
         *((weights_table(report.weights),) if report.weights else ()),
+        *((tflite_table(report.tflite),) if report.tflite else ()),
         *((bands_table(report.bands),) if report.bands.stages else ()),
         counts_table(report.counts),
     )
@@ -258,6 +263,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
             **{name: measure.how.value for name, measure in figures.items() if measure},
             "layers": How.ESTIMATED.value,
             "weights": How.ESTIMATED.value,
+            "tflite_micro": How.ESTIMATED.value,
             "arena": How.ESTIMATED.value,
             "counts": How.ESTIMATED.value,
         },
@@ -275,6 +281,7 @@ def report_json(report: SizeReport) -> dict[str, Any]:
         "bands": bands_json(report.bands),
         "layers": [_layer_json(row, layer) for row, layer in zip(report.cost.rows, report.code, strict=True)],
         "weights": weights_json(report.weights),
+        "tflite_micro": weights_json(report.tflite),
         "arena": {
             "bytes": report.arena.n_bytes,
             "blocks": [

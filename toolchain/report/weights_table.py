@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of each layer's weights in C, TFLite and ONNX, as a table and as JSON."""
+"""The bytes of each layer's weights in C, TFLite and ONNX, and TFLite Micro's files, as tables and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from toolchain.budget.tflite_sizes import TfliteSize
 from toolchain.budget.weight_sizes import WeightSize
 from toolchain.report.arena_map import shortened
 from toolchain.report.table import Cell, Column, Row, Table, Tone
@@ -40,8 +41,19 @@ def weights_table(sizes: Sequence[WeightSize]) -> Table:
     return Table("Weights in each output, estimated", columns, (*rows, Row(total, Tone.TOTAL)), notes)
 
 
-def weights_json(sizes: Sequence[WeightSize]) -> list[dict[str, Any]]:
-    """The same as plain values."""
+def tflite_table(sizes: Sequence[TfliteSize]) -> Table:
+    """One row a file."""
+    columns = (Column("weights as", text=True), Column("file", "B"), Column("arena", "B"))
+    rows = tuple(Row((size.weights, size.file_bytes, size.arena_bytes)) for size in sizes)
+    notes = (
+        "arena: an upper bound of activations, CMSIS-NN's scratch, weights that are unpacked or decoded, the runtime's",
+        "structures. Beside it the runtime's own code, and some 18 kB more of it for look-up tables.",
+    )
+    return Table("TFLite Micro instead, estimated", columns, rows, notes)
+
+
+def weights_json(sizes: Sequence[WeightSize] | Sequence[TfliteSize]) -> list[dict[str, Any]]:
+    """Either as plain values."""
     return [asdict(size) for size in sizes]
 
 

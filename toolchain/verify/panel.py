@@ -15,13 +15,17 @@ from toolchain.verify.judges.tflm import CompressedTfliteMicroJudge, TfliteMicro
 
 
 def host_judges(subject: Subject) -> tuple[Judge, ...]:
-    """Every judge that needs no board, also those that cannot be asked here: they say so themselves."""
+    """Every judge that needs no board, also those that cannot be asked here: they say so themselves.
+
+    A file with look-up tables, where there is one, has a judge of its own.
+    """
+    compressed = () if subject.compressed is None else (CompressedTfliteMicroJudge(subject, subject.compressed),)
     return (
         OnnxRuntimeJudge(subject),
         LiteRtJudge(subject),
         TfLiteJudge(subject),
         TfliteMicroJudge(subject),
-        CompressedTfliteMicroJudge(subject),
+        *compressed,
         CHostJudge(subject),
         CHostDspJudge(subject),
     )

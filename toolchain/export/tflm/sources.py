@@ -51,7 +51,8 @@ _METHODS = {
 }
 
 
-# CMSIS-NN's int4 depthwise convolution gives wrong results on Helium (Measured: mps3-an547, 64 channels, 3x3).
+# CMSIS-NN's int4 depthwise convolution gives wrong results on Helium. Source: the project's study of kernels,
+# research/kernels.md, layers on the M55.
 _INT4_ON_HELIUM = (Conv2D, FullyConnected)
 
 
@@ -91,12 +92,17 @@ class TflmModel:
     operators: tuple[str, ...]
 
 
-def tflm_sources(graph: Graph, core: Core, *, compress: bool = False, remake: str = REMAKE) -> TflmModel:
-    """The C++ of `graph` for `core`; same graph and core, same bytes. Raises ModelError where TFLite cannot say it.
+def tflm_file(graph: Graph, core: Core, *, compress: bool = False) -> bytes:
+    """The .tflite file for TFLite Micro on `core`. Raises ModelError where TFLite cannot say the graph.
 
     compress: weights as look-up tables where that makes the file smaller, for RAM and time.
     """
-    content = tflite_bytes(graph, forms=Forms(_INT4_ON_HELIUM if core.mve else WEIGHTED, compress))
+    return tflite_bytes(graph, forms=Forms(_INT4_ON_HELIUM if core.mve else WEIGHTED, compress))
+
+
+def tflm_sources(graph: Graph, core: Core, *, compress: bool = False, remake: str = REMAKE) -> TflmModel:
+    """The C++ of `graph` for `core` around tflm_file; same graph and core, same bytes. Raises what tflm_file does."""
+    content = tflm_file(graph, core, compress=compress)
     model = unpack(content)
     arena = arena_size(model, core)
     prefix = names_of(graph).prefix

@@ -102,20 +102,17 @@ class TfliteMicroJudge:
 
 
 class CompressedTfliteMicroJudge(TfliteMicroJudge):
-    """The same runtime on the file whose weights are look-up tables, decoded in front of each layer."""
+    """The same runtime on `compressed`, a file whose weights are look-up tables, decoded in front of each layer."""
 
     name = "tflite-micro, compressed"
 
-    def unavailable(self) -> str | None:
-        """Small networks have no such file."""
-        if self._subject.compressed is None:
-            return "no weight tensor gets smaller as a look-up table"
-        return super().unavailable()
+    def __init__(self, subject: Subject, compressed: bytes) -> None:
+        super().__init__(subject)
+        self._compressed = compressed
 
     @property
     def _content(self) -> bytes:
-        assert self._subject.compressed is not None  # unavailable() without
-        return self._subject.compressed
+        return self._compressed
 
 
 def _stacked(values: list[NDArray[np.int8]], shape: tuple[int, ...]) -> NDArray[np.int8]:
