@@ -14,9 +14,11 @@ from toolchain.arch.ds_cnn import DsCnn, Stage
 from toolchain.arch.feed_forward import FeedForward
 from toolchain.arch.layer import Activation, Layer
 from toolchain.arch.peter2020 import Peter2020
+from toolchain.arch.weights import ALL_EIGHT_BITS, WeightPlan
 from toolchain.graph.ops import Pair
 from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.quantised import QuantisedNetwork
+from toolchain.nets.quantisers import Method
 
 
 def tiny_ds_cnn(frames: int = 49, coefficients: int = 10, classes: int = 12) -> DsCnn:
@@ -82,9 +84,14 @@ def lived_in(arch: ArchSpec, seed: int = 0) -> FloatNetwork:
     return network.eval()
 
 
-def measured(network: FloatNetwork, inputs: Sequence[Tensor] | None = None) -> QuantisedNetwork:
+def measured(
+    network: FloatNetwork,
+    plan: WeightPlan = ALL_EIGHT_BITS,
+    method: Method = Method.MAX_ABS,
+    inputs: Sequence[Tensor] | None = None,
+) -> QuantisedNetwork:
     """The quantised form with ranges measured over batches of inputs, in evaluation mode."""
-    quantised = QuantisedNetwork(network, weight_bits=8).eval()
+    quantised = QuantisedNetwork(network, plan, method).eval()
     with torch.no_grad(), quantised.observing():
         for batch in inputs or [random_features(network.arch, 20, seed=step) for step in range(3)]:
             quantised(batch)

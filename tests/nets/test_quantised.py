@@ -20,11 +20,14 @@ from tests.nets.networks import (
 )
 from toolchain.arch import ArchSpec
 from toolchain.arch.layer import Activation
-from toolchain.errors import ModelError
+from toolchain.arch.weights import WeightPlan, WeightSpec
+from toolchain.graph.tensor import Grid
+from toolchain.nets.activation_grid import ActivationGrid
 from toolchain.nets.modules import Connected, FloatNetwork, Window, convolve
-from toolchain.nets.quantised import QuantisedNetwork, fold_batch_norm
-from toolchain.nets.quantisers import ActivationGrid, MidTread, channel_scales, quantise_weight, weight_grid
+from toolchain.nets.quantised import QuantisedNetwork, Weighted, fold_batch_norm
+from toolchain.nets.quantisers import Method
 
+SPECS = [WeightSpec.of(bits) for bits in range(1, 9)] + [WeightSpec(bits, Grid.MID_RISE) for bits in range(3, 8)]
 ARCHS = [tiny_ds_cnn(), small_mbc(), tiny_ds_cnn(frames=13, coefficients=3), tiny_stream(), flattening()]
 
 
@@ -58,7 +61,7 @@ def _sums(unit: Window | Connected, x: Tensor, weight: Tensor, bias: Tensor | No
 def test_quantised_network_stays_near_the_float_one(arch: ArchSpec) -> None:
     network = lived_in(arch)
     x = random_features(arch, 50)
-    quantised = measured(network, [x])  # over the very inputs that are compared: nothing is clamped
+    quantised = measured(network, inputs=[x])  # over the very inputs that are compared: nothing is clamped
     with torch.no_grad():
         wanted, found = network(x), quantised(x)
     steps = (wanted - found).abs().max() / quantised.grids["classifier"].scale
@@ -66,10 +69,20 @@ def test_quantised_network_stays_near_the_float_one(arch: ArchSpec) -> None:
     assert (wanted.argmax(1) == found.argmax(1)).float().mean() > 0.8
 
 
-def test_training_moves_a_quantised_network_but_not_its_source() -> None:
-    network = lived_in(tiny_ds_cnn())
+@pytest.fixture(scope="module")
+def lived_in_network() -> FloatNetwork:
+    return lived_in(tiny_ds_cnn())
+
+
+@pytest.mark.parametrize(
+    ("method", "bits"), [(Method.MAX_ABS, 8), *((method, bits) for method in Method for bits in (4, 1))]
+)
+def test_training_moves_a_quantised_network_but_not_its_source(
+    method: Method, bits: int, lived_in_network: FloatNetwork
+) -> None:
+    network, spec = copy.deepcopy(lived_in_network), WeightSpec.of(bits)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    quantised = measured(network)
+    quantised = measured(network, WeightPlan(spec), method)
     quantised.train()
     logits = quantised(random_features(network.arch, 8))
     F.cross_entropy(logits, torch.arange(8)).backward()
@@ -83,22 +96,70 @@ def test_training_moves_a_quantised_network_but_not_its_source() -> None:
         assert torch.equal(value, before[name]), name
 
 
-def test_integers_are_what_the_forward_pass_uses() -> None:
-    quantised = measured(lived_in(small_mbc()))
+@pytest.mark.parametrize(
+    ("method", "spec"),
+    [
+        *((Method.LEARNED_STEP, spec) for spec in SPECS),
+        *((method, spec) for method in Method for spec in (WeightSpec.of(1), WeightSpec.of(5))),
+    ],
+    ids=str,
+)
+def test_integers_are_what_the_forward_pass_uses(
+    method: Method, spec: WeightSpec, lived_in_network: FloatNetwork
+) -> None:
+    quantised = measured(lived_in_network, WeightPlan(spec, {"stem": WeightSpec.of(8)}), method)
     integers = quantised.integers()
     previous = {"input": integers.input_scale}
+    values = {"input": random_features(quantised.arch, 4)}
     for found in integers.layers:
         previous[found.layer.name] = found.scale
         assert -128 <= found.zero_point <= 127
+        with torch.no_grad():
+            sums = quantised._sums(found.layer, *(values[name] for name in found.layer.reads))
+            values[found.layer.name] = quantised.grids[found.layer.name](sums)
         if found.weights is None:
             continue
         w = found.weights
+        assert w.spec == (WeightSpec.of(8) if found.layer.name == "stem" else spec)
         assert np.array_equal(w.bias_scales, np.float32(previous[found.layer.input]) * w.scales)
-        assert np.abs(w.weights.astype(int)).max() <= 127
+        assert np.abs(w.weights.astype(int)).max() <= w.spec.limit
+        if w.spec.grid is Grid.MID_RISE:
+            assert (w.weights % 2 == 1).all()
         weighted = quantised.weighted[found.layer.name]
-        used = quantise_weight(MidTread(8), weighted.weight, torch.from_numpy(w.scales)).detach().numpy()
-        per_channel = w.scales.reshape(-1, *[1] * (used.ndim - 1))
-        assert np.array_equal(used, w.weights.astype(np.float32) * per_channel)
+        assert isinstance(weighted, Weighted)
+        per_channel = w.scales.reshape(-1, *[1] * (w.weights.ndim - 1))
+        bias = torch.from_numpy(w.bias.astype(np.float32) * w.bias_scales)
+        x = values[found.layer.input]
+        assert torch.equal(sums, weighted._products(x, torch.from_numpy(w.weights * per_channel), bias))
+
+
+def test_batch_norm_with_a_negative_factor_flips_the_integers(lived_in_network: FloatNetwork) -> None:
+    """`lived_in` gives channel 0 of every batch norm a negative factor; scales stay positive."""
+    network = lived_in_network
+    quantised = measured(network, WeightPlan(WeightSpec.of(1)))
+    stem, unit = quantised.integers().layers[0].weights, network.units["stem"]
+    assert stem is not None and isinstance(unit, Window)
+    signs = np.sign(unit.conv.weight.detach().numpy())
+    signs[0] *= -1
+    assert np.array_equal(stem.weights, signs)
+    assert (stem.scales > 0).all()
+
+
+def test_eight_bits_fold_batch_norm_and_fewer_keep_it(lived_in_network: FloatNetwork) -> None:
+    network = lived_in_network
+    for plan, kept in ((WeightPlan(), False), (WeightPlan(layers={"classifier": WeightSpec.of(7)}), True)):
+        stem = measured(network, plan).weighted["stem"]
+        assert isinstance(stem, Weighted)
+        assert (stem.norm is not None, stem.bias is None) == (kept, kept)
+
+
+@pytest.mark.parametrize("method", [Method.MAX_ABS, Method.LEARNED_STEP], ids=str)
+def test_one_scale_a_layer_as_trained_is_one_before_batch_norm(method: Method, lived_in_network: FloatNetwork) -> None:
+    network = lived_in_network
+    quantised = QuantisedNetwork(network, WeightPlan(WeightSpec.of(4)), method, per_tensor=True)
+    weighted = quantised.weighted["block1_pointwise"]
+    assert isinstance(weighted, Weighted)
+    assert len(set(weighted.quantiser.scales(weighted.weight).tolist())) == 1
 
 
 @pytest.mark.parametrize("activation", [Activation.RELU, Activation.RELU6])
@@ -141,19 +202,8 @@ def test_ranges_move_only_while_observed() -> None:
     assert float(quantised.grids["stem"].scale) > float(before["grids.stem.scale"])
 
 
-def test_weights_fill_their_grid_channel_by_channel() -> None:
-    weight = (
-        torch.randn(6, 5, 3, 3, generator=torch.Generator().manual_seed(0))
-        * torch.logspace(-3, 3, 6)[:, None, None, None]
-    )
-    grid = MidTread(8)
-    integers = grid.integers(weight, grid.scales(weight))
-    assert integers.abs().flatten(1).amax(1).tolist() == [127] * 6
-    error = (quantise_weight(grid, weight, grid.scales(weight)) - weight).abs().flatten(1).amax(1)
-    assert bool((error <= grid.scales(weight) * 0.5001).all())
-
-
-def test_a_dead_channel_keeps_its_bias() -> None:
+@pytest.mark.parametrize("bits", [8, 4, 1])
+def test_a_dead_channel_keeps_its_bias(bits: int) -> None:
     """All weights of the channel are 0: its scale must come from the bias, which int32 has to hold."""
     network = lived_in(tiny_ds_cnn())
     stem = network.units["stem"]
@@ -162,21 +212,9 @@ def test_a_dead_channel_keeps_its_bias() -> None:
         stem.conv.weight[3] = 0
         stem.norm.running_mean[3] = 0  # type: ignore[index]
         stem.norm.bias[3] = 1.5  # type: ignore[index]
-    integers = measured(network).integers().layers[0].weights
+    integers = measured(network, WeightPlan(WeightSpec.of(bits))).integers().layers[0].weights
     assert integers is not None
-    assert not integers.weights[3].any()
+    reach = np.abs(integers.weights[3]).sum() * float(integers.scales[3]) * 4  # inputs are within 4
+    assert reach < 1e-4, "a grid without a zero has weights there, of no consequence"
     assert float(integers.bias[3] * np.float64(integers.bias_scales[3])) == pytest.approx(1.5, rel=1e-6)
     assert np.abs(integers.bias.astype(np.int64)).max() <= 1 << 29
-
-
-def test_scales_stay_normal_numbers() -> None:
-    scales = channel_scales(MidTread(8), torch.zeros(2, 3), torch.zeros(2), torch.tensor(2.0**-40))
-    assert bool((scales * 2.0**-40 >= torch.finfo(torch.float32).tiny).all())
-
-
-@pytest.mark.parametrize("bits", [0, 1, 4, 7, 9, 32])
-def test_other_widths_are_refused(bits: int) -> None:
-    with pytest.raises(ModelError, match=f"weights of {bits} bits cannot be trained"):
-        weight_grid(bits)
-    with pytest.raises(ModelError):
-        QuantisedNetwork(FloatNetwork(tiny_ds_cnn()), weight_bits=bits)

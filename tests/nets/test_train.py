@@ -20,14 +20,17 @@ import torch
 from tests.nets.corpus import write_corpus
 from tests.nets.networks import small_mbc, tiny_ds_cnn
 from toolchain.arch import load_arch, save_arch
+from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.data.corpus import load_corpus
 from toolchain.errors import ModelError, SubbyteError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.graph.model import load_model_info
+from toolchain.graph.onnx_in import read_onnx
 from toolchain.graph.reference import run
 from toolchain.nets.checkpoint import load_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.progress import TrainingProgress
+from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 from toolchain.nets.run_log import RunLog
 from toolchain.nets.train import train_run
@@ -248,6 +251,61 @@ def test_without_epochs_on_the_grid_the_network_is_only_measured(config: TrainCo
     )
 
 
+@pytest.mark.parametrize("qat_epochs", [0, 2])
+def test_a_run_goes_on_from_the_float_epochs_of_another(
+    finished: tuple[RunFolder, RunRecord], config: TrainConfig, tmp_path: Path, qat_epochs: int
+) -> None:
+    folder, record = finished
+    plan = WeightPlan(WeightSpec.of(2), {"stem": WeightSpec.of(8)})
+    asked = replace(
+        config, start=folder.path, weights=plan, method=Method.LEARNED_STEP, teacher=0.5, qat_epochs=qat_epochs, lr=0.1
+    )
+    found = train_run(asked, tmp_path / "run")
+    assert _numbers(found)["float_test_accuracy"] == _numbers(record)["float_test_accuracy"]
+    assert found.config["weights"] == {"*": 2, "stem": 8}
+    assert (found.config["lr"], found.config["epochs"]) == (config.lr, config.epochs), "as the float epochs were"
+    assert _rows(RunFolder(tmp_path / "run"))[: config.epochs] == _rows(folder)[: config.epochs]
+    assert len(_rows(RunFolder(tmp_path / "run"))) == config.epochs + qat_epochs
+    graph = read_onnx(RunFolder(tmp_path / "run").model)
+    assert set(np.unique(graph.tensor("classifier_weights").array)) <= {-3, -1, 1, 3}
+    assert train_run(asked, tmp_path / "run") == found, "the same again"
+
+
+def test_low_bits_stopped_and_resumed_come_to_the_same_weights(
+    finished: tuple[RunFolder, RunRecord], config: TrainConfig, tmp_path: Path
+) -> None:
+    asked = replace(
+        config,
+        start=finished[0].path,
+        weights=WeightPlan(WeightSpec.of(4)),
+        method=Method.SQUASHED,
+        teacher=0.5,
+        absolute_cosine=0.1,
+        qat_epochs=2,
+    )
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    train_run(asked, whole.path)
+    with pytest.raises(KeyboardInterrupt):
+        train_run(asked, stopped.path, progress=_StopAfter(10))
+    train_run(asked, stopped.path)
+    _assert_same_weights(stopped, whole)
+
+
+def test_float_epochs_that_do_not_fit_are_refused(
+    finished: tuple[RunFolder, RunRecord], half_done: RunFolder, config: TrainConfig, tmp_path: Path
+) -> None:
+    start = finished[0].path
+    with pytest.raises(ModelError, match="is a run of tiny, which is not the network"):
+        train_run(replace(config, arch=replace(config.arch, name="other"), start=start), tmp_path / "a")
+    with pytest.raises(ModelError, match="no run folder"):
+        train_run(replace(config, start=tmp_path / "nowhere"), tmp_path / "b")
+    with pytest.raises(ModelError, match=r"of its 12 float epochs are done; let it finish them first"):
+        train_run(replace(config, start=half_done.path), tmp_path / "c")
+    other = write_corpus(tmp_path / "other", seed=5)
+    with pytest.raises(ModelError, match=r"its float epochs saw other data \(data differs\)"):
+        train_run(replace(config, data=other, start=start), tmp_path / "d")
+
+
 def test_another_configuration_is_refused_with_what_differs(
     finished: tuple[RunFolder, RunRecord], config: TrainConfig
 ) -> None:
@@ -361,7 +419,8 @@ def test_a_training_that_diverges_says_so(config: TrainConfig, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"weight_bits": 4}, "weights of 4 bits cannot be trained"),
+        ({"weights": WeightPlan(layers={"stm": WeightSpec.of(4)})}, "no layer with weights is called 'stm'"),
+        ({"teacher": 1.5}, "--teacher is 1.5, must be 0.0..1.0"),
         ({"features": "peter2020"}, "features peter2020 give 51 frames x 10 values, but tiny takes 49 x 10"),
         ({"features": "spectrum"}, "'spectrum-10' are not known"),
         ({"epochs": 0}, "--epochs is 0, must be 1..100000"),

@@ -144,9 +144,12 @@ class WeightPlan:
         return {pattern: spec.bits if spec.usual else str(spec) for pattern, spec in lines.items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object], where: str) -> "WeightPlan":
-        """The inverse of to_dict; 8 bits where no line says `*`. Raises ModelError that begins with `where`."""
-        plan = cls()
+    def from_dict(cls, values: Mapping[str, object], where: str, base: "WeightPlan | None" = None) -> "WeightPlan":
+        """The inverse of to_dict; what no line fits is as in `base`, or has 8 bits.
+
+        Raises ModelError that begins with `where`.
+        """
+        plan = base or cls()
         for pattern, value in values.items():
             try:
                 spec = WeightSpec.parse(value)
@@ -157,6 +160,7 @@ class WeightPlan:
 
 
 EIGHT_BITS = WeightSpec()
+ALL_EIGHT_BITS = WeightPlan()
 
 
 def weighted_layers(layers: Sequence[Layer]) -> tuple[Conv | Depthwise | Dense, ...]:
@@ -170,12 +174,12 @@ def first_and_last(layers: Sequence[Layer], spec: WeightSpec) -> dict[str, Weigh
     return {weighted[0].name: spec, weighted[-1].name: spec}
 
 
-def load_weight_plan(path: Path) -> WeightPlan:
-    """Read a TOML file of such lines. Raises ModelError: no such file, no TOML, a wrong line."""
+def load_weight_plan(path: Path, base: WeightPlan | None = None) -> WeightPlan:
+    """Read a TOML file of such lines, on top of `base`. Raises ModelError: no such file, no TOML, a wrong line."""
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise ModelError(f"{path}: over {_MAX_FILE_BYTES} bytes, no list of layers is that long")
-        return WeightPlan.from_dict(tomllib.loads(path.read_text("utf-8")), str(path))
+        return WeightPlan.from_dict(tomllib.loads(path.read_text("utf-8")), str(path), base)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from toolchain.arch.library import load_arch
-from toolchain.nets.config import TrainConfig
+from toolchain.arch.spec import ArchSpec
+from toolchain.arch.weights import MAX_BITS, WeightPlan, WeightSpec, first_and_last, load_weight_plan
+from toolchain.errors import ModelError
+from toolchain.graph.tensor import Grid
+from toolchain.nets.config import TrainConfig, usual_recipe
+from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import RunFolder, RunRecord
 from toolchain.nets.train import train_run
 from toolchain.report.console import print_json, print_table
@@ -22,12 +27,18 @@ device's own fixed-point C code, anew for each epoch on freshly augmented audio.
 A run that was stopped, killed or crashed goes on where its last finished epoch ended: give the same command again.
 On the CPU its weights are then those of the run that was never stopped, to the bit.
 
+Fewer bits: --weight-bits says how many every weight has, --first-last-bits those of the first and last layer,
+--bits a TOML file of lines such as `"block*_depthwise" = 4` or `"last" = "1 mid-rise"` for single layers; the later
+of these three counts. --from takes the float epochs of another run, so that several widths share them;
+--round-only rounds its weights as they are, without training on.
+
 Examples:
 
 \b
   subbyte train DS-CNN-S --data speech_commands -o runs/s
   subbyte train pless_sweep_mfcc20_4 --data speech_commands -o runs/p --epochs 60 --seed 3
   subbyte train DS-CNN-S --data speech_commands -o runs/s20 --coefficients 20
+  subbyte train DS-CNN-S --data speech_commands -o runs/s4 --from runs/s --weight-bits 4 --first-last-bits 8
   subbyte train my_network.toml --data speech_commands -o runs/mine --features peter2020
 
 The run folder: run.json (what was asked and found), model.onnx, arch.toml, checkpoint.pt, log.jsonl, tensorboard/.
@@ -42,7 +53,9 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder of the corpus, in the layout of Speech Commands.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write, or to go on with.")],
     epochs: Annotated[int, typer.Option(help="Epochs in float.")] = TrainConfig.epochs,
-    qat_epochs: Annotated[int, typer.Option(help="Epochs on the integer grid after them.")] = TrainConfig.qat_epochs,
+    qat_epochs: Annotated[
+        int | None, typer.Option(help="Epochs on the integer grid after them; 5 at 8 bits, 30 below, without.")
+    ] = None,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = TrainConfig.batch,
     seed: Annotated[int, typer.Option(help="Of first weights, order and augmentation.")] = TrainConfig.seed,
     data_seed: Annotated[
@@ -54,9 +67,26 @@ def train(
     coefficients: Annotated[
         int | None, typer.Option(help="Features a frame, in place of the architecture's own number.")
     ] = None,
-    weight_bits: Annotated[int, typer.Option(help="Bits a weight.")] = TrainConfig.weight_bits,
+    weight_bits: Annotated[int, typer.Option(help="Bits a weight, 1..8.")] = MAX_BITS,
+    grid: Annotated[
+        Grid | None, typer.Option(help="Which integers weights may be; mid-rise at 1 and 2 bits, else mid-tread.")
+    ] = None,
+    first_last_bits: Annotated[int | None, typer.Option(help="Bits a weight of the first and last layer.")] = None,
+    bits: Annotated[Path | None, typer.Option(help="TOML file of bits for single layers.")] = None,
+    quantiser: Annotated[
+        Method | None, typer.Option(help="How weights get onto their grid; max-abs at 8 bits, learned-step below.")
+    ] = None,
+    per_tensor: Annotated[bool, typer.Option("--per-tensor", help="Train one weight scale a layer.")] = False,
+    teacher: Annotated[
+        float | None, typer.Option(help="Share of the float network in the loss on the grid; 0 at 8 bits, 0.5 below.")
+    ] = None,
+    absolute_cosine: Annotated[
+        float, typer.Option(help="Weight in the loss of how far weights are from their grid.")
+    ] = TrainConfig.absolute_cosine,
+    start: Annotated[Path | None, typer.Option("--from", help="Run folder whose float epochs to go on from.")] = None,
+    round_only: Annotated[bool, typer.Option("--round-only", help="The same as --qat-epochs 0.")] = False,
     lr: Annotated[float, typer.Option(help="Largest learning rate in float (SGD).")] = TrainConfig.lr,
-    qat_lr: Annotated[float, typer.Option(help="Largest learning rate on the grid.")] = TrainConfig.qat_lr,
+    qat_lr: Annotated[float | None, typer.Option(help="Largest learning rate on the grid; by width without.")] = None,
     weight_decay: Annotated[float, typer.Option(help="Of weights, in float.")] = TrainConfig.weight_decay,
     label_smoothing: Annotated[float, typer.Option(help="0 is none.")] = TrainConfig.label_smoothing,
     averaging: Annotated[
@@ -71,21 +101,32 @@ def train(
     spec = load_arch(arch)
     if coefficients is not None:
         spec = replace(spec, coefficients=coefficients)
+    plan = _plan(spec, WeightSpec.of(weight_bits, grid or _home_grid(quantiser)), first_last_bits, bits)
+    recipe = usual_recipe(plan.resolved(spec.layers()))
+    if round_only and qat_epochs:
+        raise ModelError(f"--round-only trains nothing on the grid, --qat-epochs asks for {qat_epochs}: leave one out")
+    if round_only:
+        qat_epochs = 0
     config = TrainConfig(
         arch=spec,
         data=data,
         features=features or spec.usual_features,
         epochs=epochs,
-        qat_epochs=qat_epochs,
+        qat_epochs=recipe.qat_epochs if qat_epochs is None else qat_epochs,
         batch=batch,
         seed=seed,
         data_seed=data_seed,
         lr=lr,
-        qat_lr=qat_lr,
+        qat_lr=recipe.qat_lr if qat_lr is None else qat_lr,
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         averaging=averaging,
-        weight_bits=weight_bits,
+        weights=plan,
+        method=quantiser or (Method.MAX_ABS if qat_epochs == 0 else recipe.method),
+        per_tensor=per_tensor,
+        teacher=recipe.teacher if teacher is None else teacher,
+        absolute_cosine=absolute_cosine,
+        start=start,
         threads=threads,
         device=device,
     )
@@ -94,6 +135,18 @@ def train(
         print_json(asdict(record))
     else:
         print_table(_table(record, RunFolder(out)))
+
+
+def _home_grid(method: Method | None) -> Grid | None:
+    return None if method is None else method.usual_grid
+
+
+def _plan(arch: ArchSpec, every: WeightSpec, first_last_bits: int | None, lines: Path | None) -> WeightPlan:
+    """One width for all, then that of the first and last layer, then the lines of a file."""
+    plan = WeightPlan(every)
+    if first_last_bits is not None:
+        plan = plan.overruled_by(first_and_last(arch.layers(), WeightSpec.of(first_last_bits)))
+    return plan if lines is None else load_weight_plan(lines, plan)
 
 
 def _table(record: RunRecord, folder: RunFolder) -> Table:

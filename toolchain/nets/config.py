@@ -7,12 +7,38 @@ from pathlib import Path
 from typing import Any
 
 from toolchain.arch.spec import ArchSpec
+from toolchain.arch.weights import ALL_EIGHT_BITS, MAX_BITS, WeightPlan
 from toolchain.errors import ModelError
 from toolchain.frontend.named import named_spec
 from toolchain.frontend.spec import FeatureSpec
-from toolchain.nets.quantisers import weight_grid
+from toolchain.nets.quantisers import Method
 
 DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How weights of some width are best trained on their grid, after the float epochs (`usual_recipe`).
+
+    teacher: share of the loss that is taken from what the float network itself says of each clip (nets/loss.py).
+    """
+
+    method: Method
+    qat_epochs: int
+    qat_lr: float
+    teacher: float
+
+
+# Eight bits are as good as float: what is left is to settle on the grid. Below, the network is trained again; its
+# batch norms measure on, and its own float form tells it more of each clip than the label does.
+_EIGHT_BITS = Recipe(Method.MAX_ABS, qat_epochs=5, qat_lr=0.0005, teacher=0.0)
+_FEWER_BITS = Recipe(Method.LEARNED_STEP, qat_epochs=30, qat_lr=0.02, teacher=0.5)
+
+
+def usual_recipe(plan: WeightPlan) -> Recipe:
+    """The recipe for weights of these widths."""
+    widths = {plan.default.bits, *(spec.bits for spec in plan.layers.values())}
+    return _EIGHT_BITS if widths == {MAX_BITS} else _FEWER_BITS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +51,11 @@ class TrainConfig:
     from it so that runs of several seeds are tested on the same clips.
     epochs, qat_epochs: in float, then with every value on its integer grid.
     averaging: share of the averaged weights that a step keeps (nets/average.py); 0 is none.
+    weights: bits and grid of each layer's weights; resolved for `arch`, so that plans that mean the same are equal.
+    method, teacher: of the epochs on the grid, see Recipe. per_tensor: one scale a layer instead of one a channel.
+    absolute_cosine: weight in the loss of how far the weights are from their grid (`quantisers.absolute_cosine`).
+    start: run folder whose float epochs take the place of this run's own; they must be of the same architecture,
+    features and data. float_stage: hash of its weights, known once it has been read.
     lr, qat_lr: largest learning rates of the two stages, each with warm-up and cosine decay to 0.
     threads: of torch; part of the configuration because sums in another order round differently. None: those of the
     run's first start, and then all cores but one.
@@ -37,16 +68,22 @@ class TrainConfig:
     data: Path
     features: str
     epochs: int = 30
-    qat_epochs: int = 5
+    qat_epochs: int = _EIGHT_BITS.qat_epochs
     batch: int = 100
     seed: int = 0
     data_seed: int = 0
     lr: float = 0.1
-    qat_lr: float = 0.0005
+    qat_lr: float = _EIGHT_BITS.qat_lr
     weight_decay: float = 4e-5
     label_smoothing: float = 0.0
     averaging: float = 0.998
-    weight_bits: int = 8
+    weights: WeightPlan = ALL_EIGHT_BITS
+    method: Method = _EIGHT_BITS.method
+    per_tensor: bool = False
+    teacher: float = _EIGHT_BITS.teacher
+    absolute_cosine: float = 0.0
+    start: Path | None = None
+    float_stage: str | None = None
     threads: int | None = None
     device: str = "auto"
 
@@ -66,11 +103,13 @@ class TrainConfig:
             ("weight-decay", self.weight_decay, 1.0),
             ("label-smoothing", self.label_smoothing, 0.99),
             ("averaging", self.averaging, 0.99999),
+            ("teacher", self.teacher, 1.0),
+            ("absolute-cosine", self.absolute_cosine, 100.0),
         ):
             if not math.isfinite(value):
                 raise ModelError(f"--{name} {value} is no finite number")
             _within(name, value, 0.0, high)
-        weight_grid(self.weight_bits)
+        object.__setattr__(self, "weights", self.weights.resolved(self.arch.layers()))
         shape = self.feature_spec.shape
         if shape != (self.arch.frames, self.arch.coefficients):
             raise ModelError(
@@ -89,8 +128,9 @@ class TrainConfig:
         return self.epochs + self.qat_epochs
 
     def to_dict(self) -> dict[str, Any]:
-        """The values that decide the weights; not the architecture, which stands beside it, nor the data's place."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("arch", "data")}
+        """The values that decide the weights; not the architecture, which stands beside it, nor places of files."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("arch", "data", "start")}
+        return values | {"weights": self.weights.to_dict(), "method": self.method.value}
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QuantisedNetwork: the network as it will be deployed, batch norm folded away, every value on its integer grid.
+"""QuantisedNetwork: the network as it will be deployed, every value on its integer grid.
 
 It is made from a trained FloatNetwork and trained on. The forward pass computes in floats what the integers stand
-for; `integers()` gives those integers. One quantiser stands behind every layer, so every value that a later layer
-reads has one scale, as in the ONNX file and the Graph.
+for, in evaluation with batch norm folded away as on the device; `integers()` gives those integers. One quantiser
+stands behind every layer, so every value that a later layer reads has one scale, as in the ONNX file and the Graph.
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,19 +16,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolchain.arch.layer import NETWORK_INPUT, Add, Conv, Dense, Depthwise, GlobalAveragePool, Layer
+from toolchain.arch.weights import ALL_EIGHT_BITS, EIGHT_BITS, WeightPlan, weighted_layers
+from toolchain.nets.activation_grid import INPUT_SCALE, INPUT_ZERO_POINT, SMALLEST_SCALE, ActivationGrid
 from toolchain.nets.integers import IntegerLayer, IntegerNetwork, IntegerWeights
 from toolchain.nets.modules import Connected, FloatNetwork, Walk, Window, convolve
 from toolchain.nets.quantisers import (
-    INPUT_SCALE,
-    INPUT_ZERO_POINT,
-    ActivationGrid,
-    MidTread,
+    Method,
+    WeightQuantiser,
+    absolute_cosine,
+    along,
     bias_integers,
-    channel_scales,
     quantise_bias,
-    quantise_weight,
-    weight_grid,
+    representable_scales,
+    weight_quantiser,
 )
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+
+
+def batch_norm_factors(norm: BatchNorm) -> tuple[Tensor, Tensor]:
+    """(factor, offset), float64 [C']: in evaluation `norm` computes factor * x + offset."""
+    assert norm.running_mean is not None and norm.running_var is not None  # tracked by default
+    factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
+    return factor, norm.bias.detach().double() - norm.running_mean.double() * factor
 
 
 def fold_batch_norm(unit: Window | Connected) -> tuple[Tensor, Tensor]:
@@ -35,72 +46,143 @@ def fold_batch_norm(unit: Window | Connected) -> tuple[Tensor, Tensor]:
 
     Computed in float64, rounded once to float32.
     """
-    sums, norm = unit.conv if isinstance(unit, Window) else unit.linear, unit.norm
-    weight = sums.weight.detach().double()
-    if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+    sums, norm = _sums_of(unit), unit.norm
+    if not isinstance(norm, BatchNorm):
         assert sums.bias is not None  # A unit gives its sums a bias where it has no batch norm.
-        return weight.float(), sums.bias.detach().clone()
-    assert norm.running_mean is not None and norm.running_var is not None  # tracked by default
-    factor = norm.weight.detach().double() / torch.sqrt(norm.running_var.double() + norm.eps)
-    bias = norm.bias.detach().double() - norm.running_mean.double() * factor
-    return (weight * factor.view(-1, *(1,) * (weight.dim() - 1))).float(), bias.float()
+        return sums.weight.detach().clone(), sums.bias.detach().clone()
+    factor, offset = batch_norm_factors(norm)
+    weight = sums.weight.detach().double()
+    return (weight * along(factor, weight)).float(), offset.float()
+
+
+def _sums_of(unit: Window | Connected) -> nn.Conv2d | nn.Linear:
+    return unit.conv if isinstance(unit, Window) else unit.linear
+
+
+def _float_layer(unit: Window | Connected, folded: bool) -> tuple[Tensor, Tensor | None, BatchNorm | None]:
+    """Copies of a float unit's weight, bias and batch norm; with `folded` the last is in the first two."""
+    if folded or not isinstance(unit.norm, BatchNorm):
+        return *fold_batch_norm(unit), None
+    return _sums_of(unit).weight.detach().clone(), None, copy.deepcopy(unit.norm)
 
 
 class Weighted(nn.Module):
-    """Folded weight and bias of one Conv, Depthwise or Dense layer, put on their grids at every use."""
+    """Weight and bias of one Conv, Depthwise or Dense layer, put on their grids at every use.
 
-    def __init__(self, layer: Conv | Depthwise | Dense, weight: Tensor, bias: Tensor, grid: MidTread) -> None:
+    norm: the batch norm that stands behind the sums while training; as deployed it is folded into scales and bias,
+    which leaves the integers what they are, but for the sign of a channel whose factor is negative.
+    """
+
+    def __init__(
+        self,
+        layer: Conv | Depthwise | Dense,
+        weight: Tensor,
+        bias: Tensor | None,
+        quantiser: WeightQuantiser,
+        norm: BatchNorm | None = None,
+    ) -> None:
         super().__init__()
         self.layer = layer
-        self.grid = grid
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(bias)
-
-    def _scales(self, input_scale: Tensor) -> tuple[Tensor, Tensor]:
-        scales = channel_scales(self.grid, self.weight, self.bias, input_scale)
-        return scales, input_scale * scales
+        self.quantiser = quantiser
+        self.weight = nn.Parameter(quantiser.start(weight))
+        self.bias = None if bias is None else nn.Parameter(bias)
+        self.norm = norm
 
     def forward(self, x: Tensor, input_scale: Tensor) -> Tensor:
         """x: the reals of the layer's input, on a grid of `input_scale` -> sums, before activation and quantiser."""
-        scales, bias_scales = self._scales(input_scale)
-        weight = quantise_weight(self.grid, self.weight, scales)
-        bias = quantise_bias(self.bias, bias_scales)
+        if self.norm is not None and self.training:
+            scales = self.quantiser.scales(self.weight).clamp_min(SMALLEST_SCALE)
+            sums: Tensor = self.norm(self._products(x, self.quantiser(self.weight, scales), None))
+            return sums
+        if self.norm is not None:
+            integers, scales, folded_bias = self._folded(self.norm, input_scale)
+            bias = quantise_bias(folded_bias, input_scale * scales)
+            return self._products(x, integers * along(scales, integers), bias)
+        assert self.bias is not None  # what has no batch norm has a bias
+        scales = representable_scales(self.quantiser.scales(self.weight), self.bias, input_scale)
+        return self._products(x, self.quantiser(self.weight, scales), quantise_bias(self.bias, input_scale * scales))
+
+    def _products(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if isinstance(self.layer, Dense):
             return F.linear(x.flatten(1), weight, bias)
         return convolve(x, self.layer, weight, bias)
 
+    def _folded(self, norm: BatchNorm, input_scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(integers, scales [C'], real bias [C']) of the layer with its batch norm folded in."""
+        factor, offset = batch_norm_factors(norm)
+        factor, offset = factor.float(), offset.float()
+        scales = representable_scales(self.quantiser.scales(self.weight) * factor.abs(), offset, input_scale)
+        shadow = self.quantiser.shadow(self.weight)
+        return self.quantiser.integers(shadow * along(factor, shadow), scales), scales, offset
+
     @torch.no_grad()
     def integers(self, input_scale: Tensor) -> IntegerWeights:
-        """The integers behind `forward`."""
-        scales, bias_scales = self._scales(input_scale)
+        """The integers behind `forward`, in evaluation."""
+        if self.norm is not None:
+            weights, scales, bias = self._folded(self.norm, input_scale)
+        else:
+            assert self.bias is not None  # what has no batch norm has a bias
+            bias = self.bias
+            scales = representable_scales(self.quantiser.scales(self.weight), bias, input_scale)
+            weights = self.quantiser.integers(self.quantiser.shadow(self.weight), scales)
+        bias_scales = input_scale * scales
         return IntegerWeights(
-            weights=self.grid.integers(self.weight, scales).contiguous().cpu().numpy().astype(np.int8),
+            weights=weights.contiguous().cpu().numpy().astype(np.int8),
             scales=scales.cpu().numpy().astype(np.float32),
-            bias=bias_integers(self.bias, bias_scales).cpu().numpy().astype(np.int32),
+            bias=bias_integers(bias, bias_scales).cpu().numpy().astype(np.int32),
             bias_scales=bias_scales.cpu().numpy().astype(np.float32),
+            spec=self.quantiser.spec,
         )
+
+    def distance_from_grid(self) -> Tensor:
+        """Mean |cos| of the weights: 0 on the grid, 1 half way between two integers (`absolute_cosine`)."""
+        shadow = self.quantiser.shadow(self.weight)
+        return absolute_cosine(shadow, self.quantiser.scales(self.weight).detach(), self.quantiser.spec)
 
 
 class QuantisedNetwork(nn.Module):
-    """Made from a FloatNetwork, which stays as it is. Raises ModelError for a weight width that cannot be trained."""
+    """Made from a FloatNetwork, which stays as it is.
+
+    plan: bits and grid of each layer. method: how weights get onto their grids. per_tensor: one scale a layer, as
+    trained; what a batch norm folds in makes it one a channel again.
+
+    Where all weights have 8 bits and the plain method, batch norm is folded before training goes on: next to nothing
+    is left to learn. Coarser weights move the sums of a layer too far for that, so batch norm stays behind them and
+    goes on measuring.
+    """
 
     input_scale: Tensor
 
-    def __init__(self, source: FloatNetwork, weight_bits: int) -> None:
+    def __init__(
+        self,
+        source: FloatNetwork,
+        plan: WeightPlan = ALL_EIGHT_BITS,
+        method: Method = Method.MAX_ABS,
+        *,
+        per_tensor: bool = False,
+    ) -> None:
         super().__init__()
         self.arch = source.arch
         self.layers = source.layers
-        grid = weight_grid(weight_bits)
+        specs = {layer.name: plan.of(layer.name) for layer in weighted_layers(self.layers)}
+        folded = method is Method.MAX_ABS and not per_tensor and set(specs.values()) == {EIGHT_BITS}
         self.weighted = nn.ModuleDict()
         self.grids = nn.ModuleDict()
         for layer in self.layers:
             unit = source.units[layer.name]
             if isinstance(layer, Conv | Depthwise | Dense) and isinstance(unit, Window | Connected):
-                self.weighted[layer.name] = Weighted(layer, *fold_batch_norm(unit), grid)
+                weight, bias, norm = _float_layer(unit, folded)
+                quantiser = weight_quantiser(method, weight, specs[layer.name], per_tensor)
+                self.weighted[layer.name] = Weighted(layer, weight, bias, quantiser, norm)
             self.grids[layer.name] = ActivationGrid(layer.activation)
         self.register_buffer("input_scale", torch.tensor(INPUT_SCALE))
         self._walk = Walk(self.layers)
         self._observing = False
+
+    def distance_from_grid(self) -> Tensor:
+        """Mean over the layers with weights of their `Weighted.distance_from_grid`."""
+        layers = [layer for layer in self.weighted.values() if isinstance(layer, Weighted)]
+        return torch.stack([layer.distance_from_grid() for layer in layers]).mean()
 
     @contextmanager
     def observing(self) -> Iterator[None]:

@@ -22,6 +22,8 @@ from toolchain.nets.average import WeightAverage
 from toolchain.nets.checkpoint import Best, Checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
+from toolchain.nets.float_stage import FloatStage
+from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.quantised import QuantisedNetwork
 from toolchain.nets.stages import Labelled, Schedule, Score, epoch_order, evaluate, n_steps, sgd, train_epoch
@@ -59,9 +61,11 @@ class _Stage(Generic[_Network]):
 
 
 class Session:
-    """Begins before epoch 1, or with `restore` where a checkpoint stands."""
+    """Begins before epoch 1, behind the float epochs of another run, or with `restore` where a checkpoint stands."""
 
-    def __init__(self, config: TrainConfig, feed: Feed, device: torch.device) -> None:
+    def __init__(
+        self, config: TrainConfig, feed: Feed, device: torch.device, float_stage: FloatStage | None = None
+    ) -> None:
         self._config = config
         self._feed = feed
         self._device = device
@@ -78,6 +82,9 @@ class Session:
         )
         self._int8: _Stage[QuantisedNetwork] | None = None
         self.history: list[dict[str, Any]] = []
+        if float_stage is not None:
+            self._float.best = float_stage.best
+            self.history = list(float_stage.history)
 
     @property
     def epochs_done(self) -> int:
@@ -143,7 +150,7 @@ class Session:
                 data,
                 order,
                 config.batch,
-                config.label_smoothing,
+                self._loss(),
                 lambda step: stage.schedule(first_step + step),
                 after_step,
             )
@@ -195,12 +202,22 @@ class Session:
         """A second stage with the best float weights, its ranges still unmeasured."""
         assert self._float.best is not None  # a float epoch came first
         self._float.network.load_state_dict(self._float.best.state)
-        network = QuantisedNetwork(self._float.network, self._config.weight_bits)
+        config = self._config
+        network = QuantisedNetwork(self._float.network, config.weights, config.method, per_tensor=config.per_tensor)
         network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        schedule = self._schedule(self._config.qat_lr, self._config.qat_epochs)
-        # No decay: it would act on the folded weights, whose size carries the batch norm's factor.
-        average = WeightAverage(network, self._config.averaging)
-        return _Stage("int8", network, average, sgd(network, 0.0), schedule, self._config.epochs)
+        schedule = self._schedule(config.qat_lr, config.qat_epochs)
+        # No decay: it would act on folded weights, whose size carries the batch norm's factor, or pull weights over
+        # the boundaries of their grid.
+        average = WeightAverage(network, config.averaging)
+        return _Stage("int8", network, average, sgd(network, 0.0), schedule, config.epochs)
+
+    def _loss(self) -> Loss:
+        """Of the stage that is on. On the grid, the float network holds its best weights and may teach."""
+        config = self._config
+        if self._int8 is None:
+            return Loss(config.label_smoothing)
+        teacher = self._float.network.eval() if config.teacher else None
+        return Loss(config.label_smoothing, teacher, config.teacher, config.absolute_cosine)
 
     def _ranges(self, epoch: int) -> Any:
         """Whether activation ranges move in this epoch."""

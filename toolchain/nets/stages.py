@@ -7,7 +7,6 @@ Both stages run the same loop; they differ in network, learning rate and whether
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from toolchain.errors import ModelError
-from toolchain.nets.quantisers import INPUT_SCALE
+from toolchain.nets.activation_grid import INPUT_SCALE
+from toolchain.nets.loss import Loss
 
 _EVALUATION_BATCH = 250
 
@@ -100,7 +100,7 @@ def train_epoch(
     data: Labelled,
     order: Tensor,
     batch: int,
-    label_smoothing: float,
+    criterion: Loss,
     rate: Callable[[int], float],
     stepped: Callable[[float], None],
 ) -> Score:
@@ -110,7 +110,6 @@ def train_epoch(
     finite any more.
     """
     network.train()
-    criterion = partial(F.cross_entropy, label_smoothing=label_smoothing)
     order = order.to(data.labels.device)
     total_loss, correct, seen = 0.0, 0, 0
     for step in range(n_steps(len(data), batch)):
@@ -119,7 +118,7 @@ def train_epoch(
             group["lr"] = rate(step)
         optimiser.zero_grad(set_to_none=True)
         logits = network(inputs)
-        loss = criterion(logits, labels)
+        loss = criterion(network, inputs, logits, labels)
         torch.autograd.backward(loss)
         optimiser.step()
         value = float(loss.detach())

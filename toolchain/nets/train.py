@@ -34,6 +34,7 @@ from toolchain.measure import How, Measure
 from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
+from toolchain.nets.float_stage import check_same_data, load_float_stage
 from toolchain.nets.integer_score import count_correct
 from toolchain.nets.onnx_out import onnx_bytes
 from toolchain.nets.progress import TrainingProgress
@@ -54,6 +55,9 @@ def train_run(
     """
     folder = RunFolder(out)
     before = _record_before(folder, resume)
+    float_stage = None if config.start is None else load_float_stage(config.start, config)
+    if float_stage is not None:
+        config = float_stage.configured(config)
     config = _settled(config, before)
     if before is not None:
         _check_same(before, config, folder)
@@ -67,9 +71,11 @@ def train_run(
             record = _record(config, feed, "training")
             if before is not None:
                 _check_same_data(before, record, folder)
+            if float_stage is not None:
+                check_same_data(float_stage, record)
             save_record(record, folder)
             save_arch(config.arch, folder.arch)
-            session = Session(config, feed, device)
+            session = Session(config, feed, device, float_stage)
             digest = _digest(record)
             if folder.checkpoint.exists():
                 _restore(session, folder, digest)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loss: what training makes small. The label's cross-entropy, a teacher's opinion, the weights' distance from the grid.
+
+    (1 - share) * cross-entropy(label) + share * T^2 * KL(teacher / T || network / T) + weight * |cos| of the weights
+
+The teacher is the float network that the quantised one came from (Hinton et al. 1503.02531): its logits say how alike
+a clip's word is to each of the others, which a coarse network finds again more easily than it finds out.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolchain.nets.quantised import QuantisedNetwork
+
+# Softens both distributions, so that the classes that are not the largest count. Source: 1503.02531, section 3 (2..5).
+TEMPERATURE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """teacher: network in evaluation mode, None where share is 0. Called with one batch's logits, gives a scalar."""
+
+    label_smoothing: float = 0.0
+    teacher: nn.Module | None = None
+    share: float = 0.0
+    absolute_cosine: float = 0.0
+
+    def __call__(self, network: nn.Module, inputs: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """inputs: what `network` was given. logits: float32 [n, classes]. labels: int64 [n]."""
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        if self.teacher is not None:
+            loss = (1 - self.share) * loss + self.share * self._opinion(inputs, logits)
+        if self.absolute_cosine and isinstance(network, QuantisedNetwork):
+            loss = loss + self.absolute_cosine * network.distance_from_grid()
+        return loss
+
+    def _opinion(self, inputs: Tensor, logits: Tensor) -> Tensor:
+        assert self.teacher is not None  # asked only where there is one
+        with torch.no_grad():
+            wanted = F.log_softmax(self.teacher(inputs) / TEMPERATURE, 1)
+        found = F.log_softmax(logits / TEMPERATURE, 1)
+        # T^2 keeps the gradient's size whatever the temperature.
+        return TEMPERATURE**2 * F.kl_div(found, wanted, reduction="batchmean", log_target=True)
