@@ -27,6 +27,7 @@ from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.graph.model import load_model_info
 from toolchain.graph.onnx_in import read_onnx
 from toolchain.graph.reference import run
+from toolchain.graph.tensor import Grid
 from toolchain.nets.checkpoint import load_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.progress import TrainingProgress
@@ -268,6 +269,11 @@ def test_a_run_goes_on_from_the_float_epochs_of_another(
     assert len(_rows(RunFolder(tmp_path / "run"))) == config.epochs + qat_epochs
     graph = read_onnx(RunFolder(tmp_path / "run").model)
     assert set(np.unique(graph.tensor("classifier_weights").array)) <= {-3, -1, 1, 3}
+    stored = {name: graph.tensor(f"{name}_weights") for name in ("stem", "classifier")}
+    assert {name: (tensor.bits, tensor.grid) for name, tensor in stored.items()} == {
+        "stem": (8, Grid.MID_TREAD),
+        "classifier": (2, Grid.MID_RISE),
+    }
     assert train_run(asked, tmp_path / "run") == found, "the same again"
 
 
