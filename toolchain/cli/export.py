@@ -10,9 +10,9 @@ import typer
 
 from toolchain.cli.waiting import waiting
 from toolchain.core import known_core
-from toolchain.errors import ModelError, SubbyteError
+from toolchain.errors import SubbyteError
 from toolchain.export.manifest import graph_manifest
-from toolchain.export.tflite import compressed_tflite_bytes, tflite_bytes
+from toolchain.export.tflite import compressed_tflite_bytes, no_tables, tflite_bytes
 from toolchain.export.tflm import tflm_sources
 from toolchain.files import write_bytes
 from toolchain.graph.model import ModelInfo, load_model_info
@@ -106,10 +106,7 @@ def _compressed(info: ModelInfo) -> bytes:
     """The file with look-up tables. Raises ModelError where there would be none in it."""
     content = compressed_tflite_bytes(info.graph, info.metadata())
     if content is None:
-        raise ModelError(
-            f"{info.graph.name}: no weight tensor gets smaller as a look-up table, which takes 1 to 7 bits a weight "
-            "and some 300 bytes; leave out --compress"
-        )
+        raise no_tables(info.graph)
     return content
 
 

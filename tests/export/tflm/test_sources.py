@@ -15,7 +15,11 @@ import pytest
 from tflite_micro.python.tflite_micro import _runtime
 
 from tests.graphs import GraphBuilder, random_graph, random_inputs
+from toolchain.boards import load_board
 from toolchain.core import known_core
+from toolchain.errors import ModelError
+from toolchain.export.c import Aims
+from toolchain.export.project import RUNTIMES
 from toolchain.export.tflite import Forms, tflite_bytes
 from toolchain.export.tflm import TflmModel, tflm_sources
 from toolchain.graph.graph import Graph
@@ -125,6 +129,23 @@ def test_depthwise_weights_are_int8_on_helium() -> None:
     for core, types in (("cortex-m4", {"INT4"}), ("cortex-m55", {"INT4", "INT8"})):
         tensors = unpack(tflm_sources(graph, known_core(core)).tflite).tensors
         assert {type_name(tensor.type) for tensor in tensors if tensor.name.endswith("_weights")} == types
+
+
+def test_look_up_tables_that_save_nothing_are_refused() -> None:
+    with pytest.raises(ModelError, match="random_4: no weight tensor gets smaller as a look-up table"):
+        tflm_sources(random_graph(4), CORE, compress=True)
+
+
+def test_a_project_may_have_look_up_tables() -> None:
+    graph, board = (
+        GraphBuilder("net", (1, 6, 5, 40)).conv2d(48, bits=1, grid=Grid.MID_RISE).graph(),
+        load_board("microbit"),
+    )
+    plain, compressed = (RUNTIMES[name](graph, board, Aims()) for name in ("tflm", "tflm-compressed"))
+    assert compressed.constant_bytes < plain.constant_bytes
+    assert "resolver.AddDecode()" in compressed.sources["model/net_op_resolver.h"]
+    assert "--runtime tflm-compressed" in compressed.sources["model/model.h"]
+    assert "look-up tables" in compressed.title and "look-up tables" not in plain.title
 
 
 def test_an_arena_that_is_too_small_is_reported(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
@@ -68,3 +69,14 @@ def test_blocks_of_scales_within_a_channel_are_one_clear_error(tmp_path: Path) -
 def test_blocks_that_share_one_scale_are_read(tmp_path: Path) -> None:
     path = _file(tmp_path, "int4", np.full((4, 3, 3, 3), 0.02), axis=1, block_size=2)
     assert compared(path).largest <= 1
+
+
+@pytest.mark.parametrize("kind", ["int4", "int2"])
+def test_too_few_bytes_are_one_clear_error(kind: str, tmp_path: Path) -> None:
+    path = _file(tmp_path, kind, 0.02)
+    model = onnx.load(path)
+    (weights,) = (tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    weights.raw_data = weights.raw_data[:-5]
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=f"initialiser {weights.name}: cannot be read"):
+        read_onnx(path)

@@ -5,10 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tflite_micro.tensorflow.lite.micro.compression import lut
+from tflite_micro import compression
+from tflite_micro.tensorflow.lite.micro.compression import lut, spec
 from tflite_micro.tensorflow.lite.micro.compression.decode import AncillaryDataTensor, DecodeCommonMetadata, DecodeType
 
+from tests.graphs import GraphBuilder, random_inputs
 from toolchain.errors import ModelError
+from toolchain.export.tflite import Forms, tflite_bytes
+from toolchain.graph.reference import run_batch
+from toolchain.graph.tflite_in import parse_tflite
 from toolchain.graph.tflite_in.look_up import LookUp, decoded, looked_up
 
 SHAPES = [(3,), (5, 7), (1, 3, 3, 11), (16, 1, 1, 16)]
@@ -53,6 +58,24 @@ def test_ours_is_the_wheel_s_but_for_the_stride(bits: int, shape: tuple[int, ...
 def test_tables_of_the_wheel_are_read(axis: int | None) -> None:
     weights = _drawn(5, (6, 9))
     np.testing.assert_array_equal(decoded(_theirs(weights, axis), weights.shape), weights)
+
+
+def test_a_file_that_the_wheel_s_tool_compressed_is_read() -> None:
+    net = GraphBuilder("net", (1, 6, 5, 3), seed=1).conv2d(64, (3, 3), bits=2)
+    graph = net.conv2d(40, bits=3).mean().fully_connected(9, bits=5).graph()
+    names = [tensor.name for tensor in graph.tensors]
+    wanted = compression.SpecBuilder()
+    for name, bits, mode in (
+        ("layer_0_weights", 2, spec.PerChannel(axis=0)),
+        ("layer_1_weights", 3, spec.PerTensor()),
+        ("layer_3_weights", 5, spec.PerTensor()),
+    ):
+        wanted.add_tensor(0, names.index(name)).with_lut(bits, mode)
+    theirs = compression.compress(tflite_bytes(graph, forms=Forms(int4=())), wanted.build())
+    read = parse_tflite(bytes(theirs), "net")
+    inputs = random_inputs(graph, 3)
+    for name, value in run_batch(graph, inputs).items():
+        np.testing.assert_array_equal(run_batch(read, inputs)[name], value)
 
 
 def test_one_value_takes_one_bit_and_129_take_no_table() -> None:

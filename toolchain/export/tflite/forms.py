@@ -16,6 +16,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
 from toolchain.graph.tensor import Grid, Tensor, fits
@@ -61,6 +62,14 @@ def _takes_int4(op: Operator, graph: Graph, name: str) -> bool:
     if not isinstance(op, WEIGHTED) or op.weights != name:
         return False
     return not isinstance(op, FullyConnected) or len(graph.tensor(name).quantisation.scales) == 1
+
+
+def no_tables(graph: Graph) -> ModelError:
+    """The error for whoever asks for look-up tables where no weight tensor has one."""
+    return ModelError(
+        f"{graph.name}: no weight tensor gets smaller as a look-up table, which takes 1 to 7 bits a weight and some "
+        f"{TABLE_OVERHEAD_BYTES} bytes; export it without"
+    )
 
 
 def form_bytes(tensor: Tensor, form: Form) -> int:

@@ -17,7 +17,7 @@ from toolchain.core import Core
 from toolchain.export.c.names import names_of
 from toolchain.export.c.ports import PortView, ports_of, predict_parameters
 from toolchain.export.templates import VALUES_A_LINE, render
-from toolchain.export.tflite import Forms, tflite_bytes
+from toolchain.export.tflite import Form, Forms, no_tables, tflite_bytes, weight_forms
 from toolchain.export.tflite.forms import WEIGHTED
 from toolchain.export.tflm.arena import ArenaSize, arena_size
 from toolchain.graph.graph import Graph
@@ -95,9 +95,13 @@ class TflmModel:
 def tflm_file(graph: Graph, core: Core, *, compress: bool = False) -> bytes:
     """The .tflite file for TFLite Micro on `core`. Raises ModelError where TFLite cannot say the graph.
 
-    compress: weights as look-up tables where that makes the file smaller, for RAM and time.
+    compress: weights as look-up tables where that makes the file smaller, for RAM and time; ModelError where it
+    never does.
     """
-    return tflite_bytes(graph, forms=Forms(_INT4_ON_HELIUM if core.mve else WEIGHTED, compress))
+    forms = Forms(_INT4_ON_HELIUM if core.mve else WEIGHTED, compress)
+    if compress and Form.TABLE not in weight_forms(graph, forms).values():
+        raise no_tables(graph)
+    return tflite_bytes(graph, forms=forms)
 
 
 def tflm_sources(graph: Graph, core: Core, *, compress: bool = False, remake: str = REMAKE) -> TflmModel:
