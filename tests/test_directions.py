@@ -24,8 +24,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "device": frozenset({"boards", "export", "graph"}),
     "budget": frozenset({"boards", "device", "export", "graph"}),
     "verify": frozenset({"boards", "data", "device", "export", "frontend", "graph"}),
+    "detect": frozenset({"data", "device", "frontend", "graph"}),
     "bench": frozenset({"arch", "boards", "device", "export", "graph", "verify"}),
-    "report": frozenset({"bench", "budget", "device", "export", "graph", "verify"}),
+    "report": frozenset({"bench", "budget", "detect", "device", "export", "graph", "verify"}),
 }
 # The command line imports what it likes, and nothing imports it.
 COMMAND_LINE = "cli"

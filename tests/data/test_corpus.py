@@ -11,6 +11,7 @@ from tests.data.clips import SPEAKERS, encoded, tone, tone_corpus
 from toolchain.data.audio import read_audio
 from toolchain.data.corpus import Corpus, Split, load_corpus
 from toolchain.data.layout import KEYWORDS, SILENCE_PATH, Partition, class_labels, partition_of
+from toolchain.data.words import load_words
 from toolchain.errors import DataError
 
 
@@ -99,9 +100,27 @@ def test_the_order_mixes_classes(corpus: Corpus) -> None:
     assert not np.array_equal(np.sort(corpus.train.y), corpus.train.y)
 
 
-def test_noise_is_whole_and_for_training_whatever_it_is_called(corpus: Corpus) -> None:
-    assert [len(samples) for samples in corpus.noise] == [40000, 40000]
+def test_noise_is_for_training_whatever_it_is_called_but_for_the_last_fifth(
+    corpus: Corpus, folder: Path, cache: Path
+) -> None:
+    assert [len(samples) for samples in corpus.noise] == [32000, 32000]
     assert all(samples.dtype == np.int16 for samples in corpus.noise)
+    kept = load_words(folder, Partition.TEST, cache=cache).noise
+    recordings = [read_audio(path).samples for path in sorted((folder / "_background_noise_").iterdir())]
+    for recording, trained, held_back in zip(recordings, corpus.noise, kept, strict=True):
+        assert np.array_equal(np.concatenate([trained, held_back]), recording)
+
+
+def test_words_are_all_clips_of_a_partition_under_their_own_names(corpus: Corpus, folder: Path, cache: Path) -> None:
+    words = load_words(folder, Partition.TEST, cache=cache)
+    assert words.paths == tuple(sorted(words.paths)) and len(words.x) == len(words.words) == len(words.paths)
+    assert {path for path in corpus.test.paths if path != SILENCE_PATH} <= set(words.paths)
+    assert not set(words.paths) & (set(corpus.train.paths) | set(corpus.validation.paths))
+    assert all(path.startswith(f"{word}/") for path, word in zip(words.paths, words.words, strict=True))
+    of = {path: row for row, path in enumerate(words.paths)}
+    for row, path in enumerate(corpus.test.paths):
+        if path != SILENCE_PATH:
+            assert np.array_equal(corpus.test.x[row], words.x[of[path]])
 
 
 def test_the_sum_covers_samples_labels_and_order(folder: Path, corpus: Corpus, tmp_path: Path) -> None:

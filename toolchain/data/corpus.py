@@ -11,7 +11,6 @@ random numbers, and a file that is added or removed changes at most itself and o
 likewise: its first clips are a fair sample of it. What was drawn is recorded in `Split.paths`.
 """
 
-import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.data.decoding import decode_corpus, forget_corpus
+from toolchain.data.background import training_part
+from toolchain.data.decoding import use_decoded
 from toolchain.data.layout import CLIP_SAMPLES, KEYWORDS, SILENCE_PATH, Partition, class_labels
 from toolchain.data.listing import Listing, list_corpus
-from toolchain.data.store import DamagedStoreError, Store, samples_sha256
+from toolchain.data.store import Store, samples_sha256
 from toolchain.errors import DataError
 from toolchain.progress import Progress, silent
 
@@ -59,7 +59,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """A corpus, split. noise: int16 arrays of any length, for training only. seed: of the draws."""
+    """A corpus, split. noise: int16 arrays of any length, the parts kept for training. seed: of the draws."""
 
     train: Split
     validation: Split
@@ -115,16 +115,9 @@ def load_corpus(
     listing = list_corpus(folder)
     _check_keywords(listing, keywords)
     drawn = {partition: _draw(listing, partition, keywords, seed) for partition in Partition}
-    with contextlib.suppress(DamagedStoreError):
-        return _gather(
-            listing, drawn, keywords, seed, decode_corpus(listing, cache=cache, progress=progress).checked_store()
-        )
-    forget_corpus(folder, cache=cache)
-    store = decode_corpus(listing, cache=cache, progress=progress).checked_store()
-    try:
-        return _gather(listing, drawn, keywords, seed, store)
-    except DamagedStoreError as error:
-        raise DataError(f"{folder}: {error} right after they were decoded; disk or memory is failing") from error
+    return use_decoded(
+        listing, lambda store: _gather(listing, drawn, keywords, seed, store), cache=cache, progress=progress
+    )
 
 
 @dataclass(frozen=True)
@@ -185,7 +178,8 @@ def _gather(
 ) -> Corpus:
     labels = class_labels(keywords)
     train, validation, test = (_split(listing, drawn[partition], labels, store) for partition in Partition)
-    return Corpus(train, validation, test, store.noise(), seed)
+    noise = tuple(part for samples in store.noise() if len(part := training_part(samples)))
+    return Corpus(train, validation, test, noise, seed)
 
 
 def _split(listing: Listing, drawn: Sequence[_Draw], labels: tuple[str, ...], store: Store) -> Split:

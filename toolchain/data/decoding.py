@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import soundfile
@@ -33,6 +34,8 @@ from toolchain.data.store import DamagedStoreError, FileFacts, Store, StoreWrite
 from toolchain.errors import DataError
 from toolchain.files import cache_folder
 from toolchain.progress import Progress, silent
+
+_Found = TypeVar("_Found")
 
 # Raised when the same file would give other samples: part of the key.
 _DECODER_VERSION = 1
@@ -77,6 +80,25 @@ def decode_corpus(listing: Listing, *, cache: Path | None = None, progress: Prog
         store = Store(kept, listing, key)
         return Decoded(listing, store.facts, (), store)
     return _decode(listing, kept, key, progress)
+
+
+def use_decoded(
+    listing: Listing, work: Callable[[Store], _Found], *, cache: Path | None = None, progress: Progress = silent
+) -> _Found:
+    """What `work` makes of the decoded corpus; where what was kept of it is damaged, of one decoded anew.
+
+    cache, progress: as in decode_corpus. Raises DataError: bad audio (counted, the first named), a failing disk.
+    """
+    with contextlib.suppress(DamagedStoreError):
+        return work(decode_corpus(listing, cache=cache, progress=progress).checked_store())
+    forget_corpus(listing.folder, cache=cache)
+    store = decode_corpus(listing, cache=cache, progress=progress).checked_store()
+    try:
+        return work(store)
+    except DamagedStoreError as error:
+        raise DataError(
+            f"{listing.folder}: {error} right after they were decoded; disk or memory is failing"
+        ) from error
 
 
 def forget_corpus(folder: Path, *, cache: Path | None = None) -> None:

@@ -74,7 +74,7 @@ class EmulatedModel:
         self._project = Project(graph, board, runtime, None, KnownAnswers(), Application.VERIFY)
         self._folder = Path(tempfile.mkdtemp(prefix="subbyte-emulated-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._builds: dict[tuple[Application, bool], Build] = {}
+        self._builds: dict[tuple[Application, bool, int], Build] = {}
 
     @overload
     def run(self, inputs: Int8) -> Int8: ...
@@ -91,7 +91,8 @@ class EmulatedModel:
         if isinstance(inputs, np.ndarray):
             name, output = only_names(self.graph)
             return self.run({name: inputs.reshape(len(inputs), *self.graph.tensor(name).shape)})[output]
-        return unpacked(self.graph, self._outputs(self._project, packed(self.graph, inputs)))
+        together = packed(self.graph, inputs)
+        return unpacked(self.graph, self._outputs(self._project, together, len(together)))
 
     def run_audio(self, audio: NDArray[np.int16]) -> tuple[Int8, Int8]:
         """From sound to output on the board: int8 features [N, T, F] and int8 outputs [N, *shape].
@@ -107,12 +108,37 @@ class EmulatedModel:
                 f"audio for {self.graph.name}: int16 [N, {spec.clip_samples}] is needed, not {audio.dtype} "
                 f"{list(audio.shape)}"
             )
-        _, output = only_names(self.graph)
         project = replace(self._project, front_end=self._front_end)
-        both = self._outputs(project, np.ascontiguousarray(audio), spec.n_frames * spec.n_features)
+        return self._heard(
+            self._outputs(project, np.ascontiguousarray(audio), len(audio), spec.n_frames * spec.n_features)
+        )
+
+    def run_stream(self, audio: NDArray[np.int16], rows_per_decision: int, n_decisions: int) -> tuple[Int8, Int8]:
+        """A stream heard on the board: int8 features [N, T, F] and int8 outputs [N, *shape], N = n_decisions.
+
+        audio: int16 [samples], what is left behind its last whole hop unheard. The network sees the newest T rows,
+        first when there are so many and then every `rows_per_decision` rows. Raises as `run_audio` does, ToolError
+        also where the board makes another number of decisions.
+        """
+        if self._front_end is None:
+            raise ModelError(f"graph {self.graph.name}: there is no front end, so it cannot be given audio")
+        spec = self._front_end.spec
+        whole = audio[: len(audio) // spec.hop_samples * spec.hop_samples]
+        project = replace(
+            self._project,
+            front_end=self._front_end,
+            application=Application.LISTEN,
+            rows_per_decision=rows_per_decision,
+        )
+        return self._heard(self._outputs(project, whole, n_decisions, spec.n_frames * spec.n_features))
+
+    def _heard(self, both: Int8) -> tuple[Int8, Int8]:
+        """Features [N, T, F] and outputs [N, *shape] of what the firmware wrote, int8 [N, bytes of both]."""
+        assert self._front_end is not None  # asked for by the caller
+        spec = self._front_end.spec
         features, outputs = np.split(both, [spec.n_frames * spec.n_features], axis=1)
-        heard = np.ascontiguousarray(features).reshape(len(audio), spec.n_frames, spec.n_features)
-        return heard, unpacked(self.graph, outputs)[output]
+        _, output = only_names(self.graph)
+        return np.ascontiguousarray(features).reshape(-1, *spec.shape), unpacked(self.graph, outputs)[output]
 
     def layers(self, inputs: Int8 | Batch) -> list[Int8]:
         """What each operator of `executed.graph` gives in one inference, in order: int8 of the tensor's shape each.
@@ -124,7 +150,7 @@ class EmulatedModel:
         batch = {name: np.asarray(value).reshape(1, *self.graph.tensor(name).shape) for name, value in inputs.items()}
         project = replace(self._project, application=Application.VERIFY_TRACED)
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            self._emulate(project, packed(self.graph, batch), Path(name))
+            self._emulate(project, packed(self.graph, batch), Path(name), 1)
             traced = (Path(name) / "trace.bin").read_bytes()
         return self._traced_layers(traced)
 
@@ -140,12 +166,12 @@ class EmulatedModel:
             traced = traced[len(head) + tensor.container_bytes :]
         return found
 
-    def _outputs(self, project: Project, inputs: NDArray[np.signedinteger], more_bytes: int = 0) -> Int8:
-        """int8 [N, more_bytes + bytes of all outputs]."""
+    def _outputs(self, project: Project, inputs: NDArray[np.signedinteger], count: int, more_bytes: int = 0) -> Int8:
+        """What `count` inferences over `inputs` give: int8 [count, more_bytes + bytes of all outputs]."""
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
-            run = self._emulate(project, inputs, Path(name))
+            run = self._emulate(project, inputs, Path(name), count)
             written = np.fromfile(Path(name) / "output.bin", np.int8)
-        expected = (len(inputs), more_bytes + bytes_of(self.graph, self.graph.outputs))
+        expected = (count, more_bytes + bytes_of(self.graph, self.graph.outputs))
         if written.size != expected[0] * expected[1]:
             raise ToolError(
                 f"{self.board.id}: the emulated firmware wrote {written.size:,} bytes instead of "
@@ -154,17 +180,17 @@ class EmulatedModel:
         return written.reshape(expected)
 
     @temporary_files()
-    def _emulate(self, project: Project, inputs: NDArray[np.signedinteger], folder: Path) -> EmulatedRun:
+    def _emulate(self, project: Project, inputs: NDArray[np.signedinteger], folder: Path, count: int) -> EmulatedRun:
         build = self._build(project)
         (folder / "input.bin").write_bytes(inputs.tobytes())
-        run = emulate(self.board, build.elf, folder, timeout_s=_START_S + _INPUT_S * len(inputs))
+        run = emulate(self.board, build.elf, folder, timeout_s=_START_S + _INPUT_S * count)
         if not run.passed:
             raise ToolError(f"{self.board.id}: the emulated firmware gave up: {run.output.strip()[-300:]}")
         return run
 
     @temporary_files()
     def _build(self, project: Project) -> Build:
-        key = (project.application, project.front_end is not None)
+        key = (project.application, project.front_end is not None, project.rows_per_decision)
         if key not in self._builds:
             folder = self._folder / f"project_{len(self._builds)}"
             self._builds[key] = build_firmware(project, folder, make_variables=self._make_variables)

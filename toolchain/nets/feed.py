@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from toolchain.data.augment import Augmenter
+from toolchain.data.background import NOISE_RULE
 from toolchain.data.corpus import Corpus, Split
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.nets.stages import Labelled
@@ -77,6 +78,7 @@ class Feed:
             "sha256": corpus.sha256,
             "clips": {name: len(part.y) for name, part in parts.items()},
             "comparability": corpus.comparability,
+            "noise": NOISE_RULE,
         }
 
     def _augmented(self, epoch: int) -> NDArray[np.int8]:

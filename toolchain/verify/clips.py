@@ -57,12 +57,8 @@ class Clips:
     comparability: str
 
 
-def load_clips(info: ModelInfo, folder: Path, partition: Partition, *, seed: int, progress: Progress = silent) -> Clips:
-    """The clips of one partition, labelled as the model's outputs are.
-
-    Raises ModelError where the model has no labels or they are not keywords, silence and unknown; DataError as
-    load_corpus does.
-    """
+def keywords_of(info: ModelInfo) -> tuple[str, ...]:
+    """The classes before silence and unknown. Raises ModelError where the file names no classes, or others."""
     labels = info.labels
     if not labels:
         raise ModelError(
@@ -74,7 +70,16 @@ def load_clips(info: ModelInfo, folder: Path, partition: Partition, *, seed: int
             f"graph {info.graph.name}: its classes are {', '.join(labels)}; a corpus gives keywords, then {SILENCE} "
             f"and {UNKNOWN}, as in {KEYWORDS[0]}, {KEYWORDS[1]}, {SILENCE}, {UNKNOWN}"
         )
-    corpus = load_corpus(folder, seed=seed, keywords=labels[:-2], progress=progress)
+    return labels[:-2]
+
+
+def load_clips(info: ModelInfo, folder: Path, partition: Partition, *, seed: int, progress: Progress = silent) -> Clips:
+    """The clips of one partition, labelled as the model's outputs are.
+
+    Raises as keywords_of and load_corpus do.
+    """
+    keywords = keywords_of(info)
+    corpus = load_corpus(folder, seed=seed, keywords=keywords, progress=progress)
     return Clips(_part(corpus, partition), corpus.comparability)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """project_sources: a firmware project that builds by itself, as path -> text. Same model and board, same bytes.
 
-model/ kernels/   the runtime                    app/        the self-test (or `subbyte verify`'s application)
+model/ kernels/   the runtime                    app/        the self-test (or the application of verify and eval)
 frontend/         sound to features              platform/   everything that knows the board
 Makefile  CMakeLists.txt  arm-none-eabi-gcc.cmake  README.md
 """
@@ -28,13 +28,14 @@ class Application(Enum):
     SELF_TEST = "known answers"
     VERIFY = "inputs from a file by semihosting, outputs to a file"
     VERIFY_TRACED = "the same, and every layer's output to a file"
+    LISTEN = "sound without end from a file, hop by hop; features and outputs of each decision to a file"
 
 
 @dataclass(frozen=True, eq=False)
 class Project:
     """What a project is made of. front_end: None where the network's input is not sound.
 
-    answers: given by known_answers(); tests put a wrong one in.
+    answers: given by known_answers(); tests put a wrong one in. rows_per_decision: of features, for LISTEN.
     """
 
     graph: Graph
@@ -43,6 +44,7 @@ class Project:
     front_end: FrontEnd | None
     answers: KnownAnswers
     application: Application = Application.SELF_TEST
+    rows_per_decision: int = 1
 
 
 def make_project(graph: Graph, board: Board, runtime: Runtime, front_end: FrontEnd | None = None) -> Project:
@@ -74,6 +76,7 @@ def project_sources(project: Project) -> dict[str, str]:
         project.front_end,
         _inventory(sources.keys() | rendered.keys()),
         _defines(project),
+        listens=application is Application.LISTEN,
     )
     sources |= {path: render(f"project/{template}", view) for path, template in rendered.items()}
     facts = {
@@ -90,7 +93,8 @@ _BUILD_FILES = ("Makefile", "CMakeLists.txt", "arm-none-eabi-gcc.cmake", "README
 
 def _defines(project: Project) -> tuple[str, ...]:
     traced = ("SUBBYTE_TRACE",) if project.application is Application.VERIFY_TRACED else ()
-    return (*traced, *(("CONSTRUCTORS",) if project.runtime.needs_tflm else ()))
+    listens = (f"ROWS_PER_DECISION={project.rows_per_decision}",) if project.application is Application.LISTEN else ()
+    return (*traced, *listens, *(("CONSTRUCTORS",) if project.runtime.needs_tflm else ()))
 
 
 def _asset(path: str) -> str:

@@ -108,6 +108,7 @@ class ProjectView:
     cases: tuple[CaseView, ...]
     first_bytes: int
     hears: bool
+    listens: bool
     sound: SoundView | None
     console_base: str
     board_headers: tuple[str, ...]
@@ -151,8 +152,10 @@ def project_view(
     front_end: FrontEnd | None,
     files: Inventory,
     defines: Iterable[str],
+    *,
+    listens: bool = False,
 ) -> ProjectView:
-    """The view of one project."""
+    """The view of one project. listens: its application hears a stream instead of clips."""
     flash_tools = _flash_tools(board)
     run_line = shlex.join(emulator_command(board)) + " $<" if board.emulation else ""
     on_host = not runtime.needs_tflm
@@ -173,6 +176,7 @@ def project_view(
         ),
         first_bytes=max((len(case.answer.first) for case in answers.cases), default=0),
         hears=front_end is not None,
+        listens=listens,
         sound=_sound(answers, front_end),
         console_base=_hex(board.console.base),
         board_headers=_board_headers(board),
