@@ -20,6 +20,7 @@ from toolchain.errors import SubbyteError
 VERBS = {
     "data": ("toolchain.cli.data", "Get, synthesise or inspect a speech corpus."),
     "train": ("toolchain.cli.train", "Train a network: float, then quantisation-aware."),
+    "series": ("toolchain.cli.series", "Accuracy over the width of the weights, trained and rounded; goes on."),
     "count": ("toolchain.cli.count", "Operations and memory of a network under a named rule."),
     "export": ("toolchain.cli.export", "Write ONNX, TFLite and the agreement table of a run."),
     "verify": ("toolchain.cli.verify", "Run every judge of the chain over the same inputs."),
