@@ -71,6 +71,12 @@ def test_int4_is_where_the_integers_fit(bits: int, grid: Grid, form: Form) -> No
     assert tensor.type == (TensorType.INT4 if form is Form.INT4 else TensorType.INT8)
 
 
+def test_8_bit_weights_stay_int8_whatever_their_values() -> None:
+    graph = GraphBuilder("net", (1, 2, 2, 2)).conv2d(2, weights=[1, -2, 3, 0]).graph()
+    assert weight_forms(graph, Forms()) == {"layer_0_weights": Form.INT8}
+    assert_same(graph, parse_tflite(tflite_bytes(graph), "unused"))
+
+
 def test_fully_connected_is_int4_with_one_scale_only() -> None:
     """TFLite Micro has no kernel for int4 with a scale a channel."""
     for per_channel, form in ((True, Form.INT8), (False, Form.INT4)):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from toolchain.errors import ModelError
 from toolchain.graph.onnx_in.grid_recovery import recovered
 from toolchain.graph.onnx_in.weights import BIAS_TOLERANCE, INT32_MAX, Weights
+from toolchain.graph.tensor import Grid
 
 
 def weights(integers: object, scale: float = 0.01, bits: int = 8, bias: object = None) -> Weights:
@@ -53,6 +54,14 @@ def test_a_float_bias_beside_narrow_weights_gets_a_finer_grid() -> None:
 def test_narrow_weights_stay_narrow_where_the_bias_fits() -> None:
     refined, _ = weights([[1, -1, 0, 1]], scale=0.5, bits=2, bias=[0.4]).on_grid(0.4, 0.01)
     assert refined.bits == 2
+
+
+def test_a_sign_stays_on_the_mid_rise_grid_and_a_zero_leaves_it() -> None:
+    layer = Weights(np.array([[3, -1], [1, -3]]), 0, np.full(2, 0.1), 2, grid=Grid.MID_RISE)
+    flipped = layer.with_affine(np.array([-1.0, 1.0]), np.zeros(2))
+    assert (flipped.integers.tolist(), flipped.bits, flipped.grid) == ([[-3, 1], [1, -3]], 2, Grid.MID_RISE)
+    emptied = layer.with_affine(np.array([0.0, 1.0]), np.zeros(2))
+    assert (emptied.integers.tolist(), emptied.bits, emptied.grid) == ([[0, 0], [1, -3]], 3, Grid.MID_TREAD)
 
 
 def test_dead_weights_do_not_lose_their_bias() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
+from toolchain.graph.storage_note import PLAIN
 from toolchain.graph.tensor import Grid, Tensor, fits
 from toolchain.graph.tflite_in.look_up import looked_up
 
@@ -42,7 +43,7 @@ class Forms:
 
 
 # What stands in the file for one table beside its two constants: two tensors, two buffers, an operator, its code, and
-# alignment of all of these. Measured: at most 250 (tests/export/tflite/test_forms.py holds files to it).
+# alignment of all of these. Measured: 204 to 230 (tests/export/tflite/test_forms.py holds files to it).
 TABLE_OVERHEAD_BYTES = 256
 
 
@@ -88,7 +89,9 @@ def form_bytes(tensor: Tensor, form: Form) -> int:
 
 def _form(tensor: Tensor, int4: bool, table: bool) -> Form:
     integers = tensor.array.astype(np.int8)
-    best = Form.INT4 if int4 and fits(integers, 4, Grid.MID_TREAD) else Form.INT8
+    # Plain 8-bit weights stay int8 whatever their values, so that a file without a note says their width.
+    narrow = (tensor.bits, tensor.grid) != PLAIN and fits(integers, 4, Grid.MID_TREAD)
+    best = Form.INT4 if int4 and narrow else Form.INT8
     coded = looked_up(integers) if table else None
     if coded is not None and coded.n_bytes + TABLE_OVERHEAD_BYTES < form_bytes(tensor, best):
         return Form.TABLE
