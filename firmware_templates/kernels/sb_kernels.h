@@ -118,6 +118,37 @@ typedef struct {
   int8_t low, high;
 } sb_paired_fully_connected_layer;
 
+/*
+ * Weights of 1 to 7 bits in flash, packed as sb_unpack_s8.c has it. Each is u * step + least, modulo 256, where u has
+ * `bits` bits; a layer's are filled up to a multiple of 32.
+ */
+typedef struct {
+  const int8_t *weights;
+  uint16_t blocks; /* of 32 weights */
+  int8_t bits;
+  int8_t step, least; /* step: 1 or 2 */
+  int8_t paired;      /* 0, or 1 where two bytes are one number: sb_paired_dsp.h */
+  int8_t corrected;   /* 0, or 1 where bytes that are no such weights are listed behind them */
+} sb_packed_weights;
+
+/* FullyConnected with packed weights: see sb_packed_rows.h. */
+typedef struct {
+  sb_packed_weights packed; /* the weights of block_size outputs, one block behind the other */
+  const sb_channel *channels;
+  const int8_t *shifts;
+  int32_t rows, input_size, output_size, block_size;
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_packed_fully_connected_layer;
+
+typedef struct {
+  sb_packed_weights packed;
+  const sb_paired_channel *channels;
+  int32_t rows, input_size, output_size, block_size;
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_packed_paired_fully_connected_layer;
+
 /* AveragePool2D and MaxPool2D: elements outside the image do not count. */
 typedef struct {
   sb_window window;
@@ -171,6 +202,9 @@ typedef struct {
   int32_t rows, size; /* [rows, size], each row on its own */
 } sb_softmax_layer;
 
+/* Writes 32 * blocks bytes, what the layer's kernel takes for its weights. Gives the address behind the packed ones. */
+const int8_t *sb_unpack_s8(const sb_packed_weights *packed, void *to);
+
 /* Convolution of any shape. */
 void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
@@ -204,6 +238,15 @@ void sb_fully_connected_s8_scalar(const sb_fully_connected_layer *layer, const i
 void sb_fully_connected_s8_dsp(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_paired_s8_dsp(const sb_paired_fully_connected_layer *layer, const int8_t *input,
                                       int8_t *output);
+
+void sb_fully_connected_packed_s8(const sb_packed_fully_connected_layer *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
+void sb_fully_connected_packed_s8_scalar(const sb_packed_fully_connected_layer *layer, const int8_t *input,
+                                         int8_t *output, void *scratch);
+void sb_fully_connected_packed_s8_dsp(const sb_packed_fully_connected_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
+void sb_fully_connected_packed_paired_s8_dsp(const sb_packed_paired_fully_connected_layer *layer, const int8_t *input,
+                                             int8_t *output, void *scratch);
 
 /* May run in place where nothing is padded. `_dsp`: at least four channels. */
 void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
@@ -241,6 +284,8 @@ void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input,
 void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_fully_connected_s8_mve(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+void sb_fully_connected_packed_s8_mve(const sb_packed_fully_connected_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
 /* A window of at most 2800 elements. */
 void sb_average_pool2d_s8_mve(const sb_pool_layer *layer, const int8_t *input, int8_t *output);
 void sb_max_pool2d_s8_mve(const sb_pool_layer *layer, const int8_t *input, int8_t *output);

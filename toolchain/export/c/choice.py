@@ -70,10 +70,10 @@ def _choice(operator: _OfOperator, index: int) -> Choice:
     """The one at `index`, with the reasons against those that stand before it in the table."""
     chosen = operator.options[index]
     weighed = {
-        option.kernel.function: f"{_said(option)}; the one taken: {_said(chosen)}" for option in operator.options
+        option.kernel.name: f"{_said(option)}; the one taken: {_said(chosen)}" for option in operator.options
     }
     before = itertools.takewhile(lambda row: row[0] is not chosen.kernel, operator.candidates.rows)
-    passed = tuple((kernel.function, reason or weighed[kernel.function]) for kernel, reason in before)
+    passed = tuple((kernel.name, reason or weighed[kernel.name]) for kernel, reason in before)
     return Choice(chosen.kernel, passed)
 
 
@@ -90,7 +90,7 @@ def _measured(graph: Graph, core: Core, costs: CostTable, most_scratch: int | No
     found = {}
     for step, op in enumerate(graph.operators):
         rows = candidates(graph, op, core, most_scratch=most_scratch)
-        if len(rows.taking) > 1 and all(kernel.function in costs.kernels for kernel in rows.taking):
+        if len(rows.taking) > 1 and all(costs.knows(kernel) for kernel in rows.taking):
             beside = [name for name, (first, last) in lives.items() if first <= step <= last]
             dying = {name for name in op.reads if name in beside and lives[name][1] == step}
             options = [_option(graph, op, kernel, costs, beside, dying) for kernel in rows.taking]
@@ -107,9 +107,7 @@ def _option(
     estimate = costs.estimate(graph, op, kernel, code)
     if estimate is None:
         return None
-    parameters = 0 if code.parameters is None else code.parameters.n_bytes
-    constant_bytes = sum(array.n_bytes for array in code.arrays) + parameters
-    return _Option(kernel, estimate, constant_bytes, _ram_bytes(graph, op, kernel, beside, dying))
+    return _Option(kernel, estimate, code.constant_bytes, _ram_bytes(graph, op, kernel, beside, dying))
 
 
 def _lives(graph: Graph) -> dict[str, tuple[int, int]]:
@@ -220,12 +218,12 @@ def _neighbours(operators: Sequence[_OfOperator], taken: _Taken) -> Iterator[_Ta
         for index in range(len(of.options)):
             if index != taken[at]:
                 yield (*taken[:at], index, *taken[at + 1 :])
-    used = {of.options[index].kernel.function for of, index in zip(operators, taken, strict=True)}
+    used = {of.options[index].kernel.name for of, index in zip(operators, taken, strict=True)}
     for old in sorted(used):
-        for new in sorted({option.kernel.function for of in operators for option in of.options} - {old}):
+        for new in sorted({option.kernel.name for of in operators for option in of.options} - {old}):
             changed = tuple(
-                next((i for i, option in enumerate(of.options) if option.kernel.function == new), index)
-                if of.options[index].kernel.function == old
+                next((i for i, option in enumerate(of.options) if option.kernel.name == new), index)
+                if of.options[index].kernel.name == old
                 else index
                 for of, index in zip(operators, taken, strict=True)
             )

@@ -42,14 +42,21 @@ class ArrayRef:
 
 
 @dataclass(frozen=True)
+class ScratchByte:
+    """A struct member or an argument that points to that byte of the layer's scratch."""
+
+    offset: int
+
+
+@dataclass(frozen=True)
 class Struct:
     """A struct of parameters, its members in the order of its declaration in sb_kernels.h.
 
-    members: (name, C type, value); the type of a member that is a Struct or an ArrayRef is "".
+    members: (name, C type, value); the type of a member that is a Struct or points somewhere is "".
     """
 
     c_type: str
-    members: tuple[tuple[str, str, "int | ArrayRef | Struct"], ...]
+    members: tuple[tuple[str, str, "int | ArrayRef | ScratchByte | Struct"], ...]
 
     @property
     def alignment(self) -> int:
@@ -66,10 +73,10 @@ class Struct:
         return -(-offset // self.alignment) * self.alignment
 
 
-def _layout(c_type: str, value: int | ArrayRef | Struct) -> tuple[int, int]:
+def _layout(c_type: str, value: int | ArrayRef | ScratchByte | Struct) -> tuple[int, int]:
     if isinstance(value, Struct):
         return value.n_bytes, value.alignment
-    size = _POINTER_BYTES if isinstance(value, ArrayRef) else _SIZES[c_type]
+    size = _POINTER_BYTES if isinstance(value, ArrayRef | ScratchByte) else _SIZES[c_type]
     return size, size
 
 
@@ -77,6 +84,7 @@ class Place(Enum):
     """An argument that is known once the arena is planned and the layer has its name."""
 
     PARAMETERS = "the layer's struct"
+    PACKED = "the struct of its packed weights"
     SCRATCH = "the layer's scratch"
 
 
@@ -93,13 +101,25 @@ class Call:
     """One call of a C function."""
 
     function: str
-    arguments: tuple[Activation | Place | int, ...]
+    arguments: tuple[Activation | Place | ScratchByte | int, ...]
 
 
 @dataclass(frozen=True)
 class LayerCode:
-    """All that one operator contributes to the generated model."""
+    """All that one operator contributes to the generated model. packed: how its weights are stored, if packed."""
 
     calls: tuple[Call, ...]
     arrays: tuple[Array, ...] = ()
     parameters: Struct | None = None
+    packed: Struct | None = None
+
+    @property
+    def structs(self) -> tuple[tuple[Place, str, Struct], ...]:
+        """Each with its place among the arguments and its role, in the order in which they are defined."""
+        places = ((Place.PACKED, "packed", self.packed), (Place.PARAMETERS, "layer", self.parameters))
+        return tuple((place, role, struct) for place, role, struct in places if struct is not None)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Flash of its arrays and structs."""
+        return sum(array.n_bytes for array in self.arrays) + sum(struct.n_bytes for _, _, struct in self.structs)

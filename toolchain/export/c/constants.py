@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from toolchain.errors import ModelError
 from toolchain.export.c.cmodel import Constant
-from toolchain.export.c.code import Array, ArrayRef, LayerCode, Struct
+from toolchain.export.c.code import Array, ArrayRef, LayerCode, Place, ScratchByte, Struct
 from toolchain.export.templates import c_array
 
 _LIMITS = {"int8_t": (-128, 127), "uint16_t": (0, 65535), "int32_t": (-(1 << 31), (1 << 31) - 1)}
@@ -45,17 +45,22 @@ class Definition:
 
 
 class ConstantPool:
-    """Collects definitions layer by layer."""
+    """Collects definitions layer by layer. arena: its symbol. arena_is_shared: whether any of them points into it."""
 
-    def __init__(self, graph_name: str) -> None:
+    def __init__(self, graph_name: str, arena: str) -> None:
         self._graph_name = graph_name
+        self._arena = arena
         self._symbols: dict[tuple[object, ...], str] = {}
         self._taken: set[str] = set()
+        self.arena_is_shared = False
 
-    def layer(self, name: str, code: LayerCode, whole: str) -> tuple[list[Definition], list[Constant], str]:
-        """The new definitions of a layer, their sizes, and the symbol of its struct ("" if it has none).
+    def layer(
+        self, name: str, code: LayerCode, whole: str, scratch: int
+    ) -> tuple[list[Definition], list[Constant], dict[Place, str]]:
+        """The new definitions of a layer, their sizes, and the symbols of its structs.
 
-        whole: the name of the layer that this one is a band of, which its arrays are called after.
+        whole: the name of the layer that this one is a band of, which its arrays are called after. scratch: the byte of
+        the arena at which its scratch begins.
         """
         definitions: list[Definition] = []
         constants: list[Constant] = []
@@ -68,17 +73,18 @@ class ConstantPool:
                 definitions.append(array_definition(symbol, array, shared=False))
                 constants.append(Constant(symbol, array.role, array.n_bytes))
             symbols[array.role] = symbol
-        if code.parameters is None:
-            return definitions, constants, ""
-        text = self._struct_text(name, code.parameters, symbols, "  ")
-        struct_key = (code.parameters.c_type, text)
-        struct = self._symbols.get(struct_key)
-        if struct is None:
-            struct = self._symbols[struct_key] = self._named(f"{name}_layer")
-            declaration = f"{code.parameters.c_type} {struct}"
-            definitions.append(Definition(struct, declaration, text, "", shared=True, words=False))
-            constants.append(Constant(struct, "layer", code.parameters.n_bytes))
-        return definitions, constants, struct
+        structs: dict[Place, str] = {}
+        for place, role, struct in code.structs:
+            text = self._struct_text(name, struct, symbols, scratch, "  ")
+            struct_key = (struct.c_type, text)
+            symbol = self._symbols.get(struct_key)
+            if symbol is None:
+                symbol = self._symbols[struct_key] = self._named(f"{name}_{role}")
+                declaration = f"{struct.c_type} {symbol}"
+                definitions.append(Definition(symbol, declaration, text, "", shared=True, words=False))
+                constants.append(Constant(symbol, role, struct.n_bytes))
+            structs[place] = symbol
+        return definitions, constants, structs
 
     def activation(self, name: str, values: NDArray[np.int8]) -> tuple[list[Definition], list[Constant], str]:
         """The same for a constant that an operator reads as an activation."""
@@ -95,11 +101,17 @@ class ConstantPool:
                 return symbol
         raise AssertionError(f"two constants named {wanted[-1]}")
 
-    def _struct_text(self, name: str, struct: Struct, symbols: dict[str, str], indent: str) -> str:
+    def _struct_text(self, name: str, struct: Struct, symbols: dict[str, str], scratch: int, indent: str) -> str:
         lines = []
         for member, c_type, value in struct.members:
             if isinstance(value, ArrayRef):
                 shown = symbols[value.role]
+            elif isinstance(value, ScratchByte):
+                self.arena_is_shared = True
+                shown = f"{self._arena} + {scratch + value.offset}"
+            elif isinstance(value, Struct) and any(not isinstance(inner, int) for _, _, inner in value.members):
+                text = self._struct_text(name, value, symbols, scratch, f"{indent}  ")
+                shown = f"{{\n{text}\n{indent}}}"
             elif isinstance(value, Struct):
                 shown = self._inner_text(name, value, indent)
             else:

@@ -24,7 +24,7 @@ from toolchain.export.c.aims import Aims
 from toolchain.export.c.arrange import Arrangement, arranged
 from toolchain.export.c.choice import choose_kernels
 from toolchain.export.c.cmodel import CLayer, CModel, Constant
-from toolchain.export.c.code import Activation, Call, LayerCode, Place
+from toolchain.export.c.code import Activation, Call, LayerCode, Place, ScratchByte
 from toolchain.export.c.constants import ConstantPool, Definition
 from toolchain.export.c.costs import Estimate, cost_table
 from toolchain.export.c.kernel import Kernel
@@ -70,6 +70,7 @@ class ModelView:
     layers: tuple[LayerView, ...]
     arena_bytes: int
     arena_in_use: str  # how many of its bytes, in words
+    arena_is_shared: bool  # whether constants point into it
     places: Mapping[str, str]  # argument of a port -> what to add to the arena: "" or " + 64"
     alignment: int
     constant_bytes: int
@@ -124,20 +125,22 @@ def c_sources(
     graph = banded.graph
     names = names_of(graph)
     costs = cost_table(core.name)
-    pool = ConstantPool(graph.name)
+    pool = ConstantPool(graph.name, f"{names.prefix}_arena")
     layers, views = [], []
     literals: dict[str, str] = {}  # constant read as an activation -> its symbol
     for index, op in enumerate(graph.operators):
         kernel = choices[op.name].kernel
         code = kernel.code(graph, op)
         whole = f"{names.prefix}_{identifier(banded.origins[op.name])}"
-        definitions, constants, struct = pool.layer(names.layers[op.name], code, whole)
+        scratch = plan.scratch_of(op.name)
+        offset = 0 if scratch is None else scratch.offset
+        definitions, constants, structs = pool.layer(names.layers[op.name], code, whole, offset)
         for name in _literals(graph, code):
             if name not in literals:
                 label = f"{names.layers[op.name]}_{len(literals)}"
                 more, sizes, literals[name] = pool.activation(label, graph.tensor(name).array.astype(np.int8))
                 definitions, constants = definitions + more, constants + sizes
-        texts = (_call_text(call, op, plan, literals, struct) for call in code.calls)
+        texts = (_call_text(call, op, plan, literals, structs) for call in code.calls)
         calls = tuple(text for text in texts if text is not None)
         function = kernel.function if calls else ""
         estimate = costs.estimate(graph, op, kernel, code) if costs else None
@@ -157,6 +160,7 @@ def c_sources(
         layers=tuple(views),
         arena_bytes=plan.arena_bytes,
         arena_in_use="All" if plan.peak_bytes == plan.arena_bytes else f"At most {plan.peak_bytes}",
+        arena_is_shared=pool.arena_is_shared,
         places=_port_places(graph, inputs + outputs, plan),
         alignment=plan.alignment,
         constant_bytes=sum(layer.constant_bytes for layer in layers),
@@ -213,21 +217,24 @@ def _layer(
     )
 
 
-def _call_text(call: Call, op: Operator, plan: Plan, literals: Mapping[str, str], struct: str) -> str | None:
+def _call_text(
+    call: Call, op: Operator, plan: Plan, literals: Mapping[str, str], structs: Mapping[Place, str]
+) -> str | None:
     """The call as C; None for a copy of bytes to where they lie already, as the planner arranges it for rows."""
 
-    def text(argument: Activation | Place | int) -> str:
+    def text(argument: Activation | Place | ScratchByte | int) -> str:
         if isinstance(argument, int):
             return str(argument)
         if isinstance(argument, Activation):
             if argument.tensor in literals:
                 return f"{literals[argument.tensor]}{_plus(argument.offset)}"
             return f"arena{_plus(plan.allocation(argument.tensor).offset + argument.offset)}"
-        if argument is Place.PARAMETERS:
-            return f"&{struct}"
+        if isinstance(argument, Place) and argument is not Place.SCRATCH:
+            return f"&{structs[argument]}"
         scratch = plan.scratch_of(op.name)
         assert scratch is not None  # a kernel that asks for scratch has at least one byte of it
-        return f"arena{_plus(scratch.offset)}"
+        within = argument.offset if isinstance(argument, ScratchByte) else 0
+        return f"arena{_plus(scratch.offset + within)}"
 
     arguments = [text(argument) for argument in call.arguments]
     if call.function == "memcpy" and arguments[0] == arguments[1]:

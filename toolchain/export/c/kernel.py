@@ -25,12 +25,13 @@ def never_in_place(graph: Graph, op: Any) -> tuple[str, ...]:
 class Kernel:
     """A row of the kernel table.
 
-    function: its name; its file is kernels/<function>.c. "" where nothing is called (Reshape).
+    function: what it calls; its file is kernels/<function>.c. "" where nothing is called (Reshape).
     operator: what it computes. rounding: how often a value is rounded on its way to the output's scale.
     refuses: None where it takes that operator on that core, else why not, in a phrase. Its docstring is the rule.
     code: arrays, parameters and calls for that operator.
     scratch_bytes: working memory. overwrites: inputs on whose first byte the output may begin.
-    helpers: further files that it calls.
+    helpers: further files that it calls. unpacks: whether its weights are stored packed, and unpacked to scratch before
+    each call, so that there is another row of the same function for weights that are bytes.
     """
 
     function: str
@@ -41,6 +42,12 @@ class Kernel:
     scratch_bytes: Callable[[Graph, Any], int] = no_scratch
     overwrites: Callable[[Graph, Any], tuple[str, ...]] = never_in_place
     helpers: tuple[str, ...] = ()
+    unpacks: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the row: the function, and whether it unpacks."""
+        return f"{self.function} from packed weights" if self.unpacks else self.function
 
     @property
     def rule(self) -> str:

@@ -11,12 +11,22 @@ from dataclasses import dataclass
 from toolchain.core import Core
 from toolchain.errors import ModelError
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.rows import convolutions, depthwise, elements, fully_connected, helium, images, paired, scalar
+from toolchain.export.c.rows import (
+    convolutions,
+    depthwise,
+    elements,
+    fully_connected,
+    helium,
+    images,
+    packed,
+    paired,
+    scalar,
+)
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
 
 # For each operator the fastest first; behind them what takes the rest, as far as the C code can take it at all.
-KERNELS: tuple[Kernel, ...] = (
+_EIGHT_BITS: tuple[Kernel, ...] = (
     *helium.KERNELS,
     *paired.KERNELS,
     *depthwise.KERNELS,
@@ -26,6 +36,8 @@ KERNELS: tuple[Kernel, ...] = (
     *images.KERNELS,
     *elements.KERNELS,
 )
+# Before those, the same from packed weights: they take layers of fewer bits.
+KERNELS: tuple[Kernel, ...] = (*packed.from_packed(_EIGHT_BITS), *_EIGHT_BITS)
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class Candidates:
     def refused_before(self, kernel: Kernel) -> tuple[tuple[str, str], ...]:
         """Those that stand before `kernel` and cannot take it, each with the reason."""
         before = self.rows[: next(index for index, row in enumerate(self.rows) if row[0] is kernel)]
-        return tuple((row.function, reason) for row, reason in before if reason is not None)
+        return tuple((row.name, reason) for row, reason in before if reason is not None)
 
 
 def candidates(
@@ -62,7 +74,7 @@ def candidates(
     """
     rows = tuple((kernel, kernel.refuses(graph, op, core)) for kernel in table if isinstance(op, kernel.operator))
     if all(reason is not None for _, reason in rows):
-        reasons = "; ".join(f"{kernel.function or 'no copy'}: {reason}" for kernel, reason in rows)
+        reasons = "; ".join(f"{kernel.name or 'no copy'}: {reason}" for kernel, reason in rows)
         raise ModelError(f"graph {graph.name}: operator {op.name}: no C kernel takes this {op.kind}: {reasons}")
     if most_scratch is None:
         return Candidates(rows)

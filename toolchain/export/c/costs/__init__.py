@@ -56,6 +56,10 @@ class CostTable:
     kernels: Mapping[str, KernelCost]
     file_bytes: Mapping[str, int]
 
+    def knows(self, kernel: Kernel) -> bool:
+        """Whether that row was measured."""
+        return kernel.function in self.kernels and not kernel.unpacks
+
     def estimate(self, graph: Graph, op: Operator, kernel: Kernel, code: LayerCode) -> Estimate | None:
         """What `op` takes by that kernel; None where that was not measured. code: of the kernel for `op`."""
         cost = self.kernels.get(kernel.function)

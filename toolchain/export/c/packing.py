@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Weights of 1 to 7 bits in as many bits of flash each, in the order in which sb_unpack_s8.c takes them apart.
+
+What is packed are the bytes that a kernel reads, in whatever order and form it wants them. Nearly all of those are
+weights, and so
+
+    byte = (u * step + least) mod 256           u: 0 .. 2^bits - 1            step 1, or 2 where all weights are odd
+
+The few that are not, such as zeros between odd weights, are listed as corrections behind the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toolchain.graph.tensor import Grid, Tensor
+
+BLOCK = 32  # weights
+_FIELDS = (4, 2, 1)  # bits
+_FURTHEST = 255  # from one correction to the next
+
+
+class Form(Enum):
+    """What a kernel reads: bytes that are weights, weights + 128, or 256 * b + a for a pair of weights a, b."""
+
+    PLAIN = "plain"
+    UNSIGNED = "unsigned"
+    PAIRED = "paired"
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How u becomes a byte: see above; members of sb_packed_weights."""
+
+    bits: int
+    step: int
+    least: int
+    paired: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """values: int8 [n], whole words. blocks: of 32 bytes that each part has. corrected: whether lists are among them."""
+
+    values: NDArray[np.int8]
+    coding: Coding
+    blocks: int
+    corrected: bool
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """Of one part."""
+        return BLOCK * self.blocks
+
+
+def coding_of(weights: Tensor, form: Form) -> Coding:
+    """For weights of 1 to 7 bits, by their grid.
+
+    >>> from toolchain.graph.tensor import DType, Quantisation
+    >>> tensor = Tensor("w", (1,), DType.INT8, Quantisation((1.0,)), bits=3, data=np.zeros(1, np.int8))
+    >>> coding_of(tensor, Form.UNSIGNED)
+    Coding(bits=3, step=1, least=124, paired=False)
+    """
+    offset = 128 if form is Form.UNSIGNED else 0
+    if weights.grid is Grid.MID_RISE:
+        return Coding(weights.bits, 2, 1 - (1 << weights.bits) + offset, form is Form.PAIRED)
+    # Both bytes of 256 * b + a are in the range of a weight: the upper one is b, or b - 1 where a is negative.
+    return Coding(weights.bits, 1, -(1 << (weights.bits - 1)) + offset, False)
+
+
+def packed(parts: Sequence[NDArray[np.int8]], coding: Coding) -> Packed:
+    """The bytes `parts`, each [n], one behind the other; all take as many blocks as the longest.
+
+    >>> coding = Coding(bits=1, step=2, least=-1, paired=False)
+    >>> packed([np.array([1] * 8 + [-1] * 24, np.int8)], coding).values.tolist()
+    [3, 3, 3, 3]
+    >>> packed([np.array([-1, 0, -1], np.int8)], coding).values.tolist()
+    [0, 0, 0, 0, 2, 0, 0, 0]
+    """
+    blocks = max(-(-len(part) // BLOCK) for part in parts)
+    coded = [_indices(np.pad(part, (0, BLOCK * blocks - len(part))), coding) for part in parts]
+    wrong = [
+        np.flatnonzero(unpacked(u, coding)[: len(part)] != part) for part, u in zip(parts, coded, strict=True)
+    ]
+    corrected = any(len(places) > 0 for places in wrong)
+    texts = []
+    for part, u, places in zip(parts, coded, wrong, strict=True):
+        texts.append(_planes(u, coding.bits))
+        if corrected:
+            texts.append(_corrections(part, places))
+    return Packed(np.concatenate(texts).view(np.int8), coding, blocks, corrected)
+
+
+def unpacked(u: NDArray[np.uint8], coding: Coding) -> NDArray[np.int8]:
+    """The bytes that sb_unpack_s8 makes of `u`, uint8 [n]."""
+    weights = u.astype(np.int64) * coding.step + coding.least
+    if coding.paired:
+        return (256 * weights[1::2] + weights[::2]).astype("<i2").view(np.int8)
+    return weights.astype(np.uint8).view(np.int8)
+
+
+def _indices(values: NDArray[np.int8], coding: Coding) -> NDArray[np.uint8]:
+    """The u of each byte, uint8; any where there is none."""
+    weights = values.astype(np.int64)
+    if coding.paired:
+        weights[1::2] = (values.view("<i2").astype(np.int64) - weights[::2]) >> 8
+    u = (weights - coding.least) % 256 // coding.step
+    return np.minimum(u, (1 << coding.bits) - 1).astype(np.uint8)
+
+
+def _planes(u: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """Fields of u from the top down, each plane by itself: bytes of its words."""
+    planes, left = [], bits
+    for size in _FIELDS:
+        if left >= size:
+            left -= size
+            fields = (u >> left & (1 << size) - 1).reshape(-1, 8 // size, 4)  # [words, fields in a byte, bytes]
+            places = (size * np.arange(8 // size)).astype(np.uint8)[:, None]
+            planes.append((fields << places).sum(axis=1).astype(np.uint8).ravel())
+    return np.concatenate(planes)
+
+
+def _corrections(values: NDArray[np.int8], places: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """(how far from the last one, byte) for each of `places`; 0; zeros up to a whole word."""
+    found, at = [], -1
+    for place in places.tolist():
+        while place - at > _FURTHEST:
+            at += _FURTHEST
+            found += [_FURTHEST, int(values[at]) & 255]
+        found += [place - at, int(values[place]) & 255]
+        at = place
+    return np.array(found + [0] * (4 - len(found) % 4), np.uint8)
