@@ -49,6 +49,21 @@ def float32(x: float) -> float:
     return float(np.float32(x))
 
 
+# Widths and grids of fewer than 8 bits.
+STORAGES = (
+    *((bits, Grid.MID_TREAD) for bits in range(2, 8)),
+    *((bits, Grid.MID_RISE) for bits in range(1, 8)),
+)
+
+
+def on_grid(values: np.ndarray, bits: int, grid: Grid) -> np.ndarray:
+    """`values`, each moved to the nearest of the grid or next to it."""
+    if grid is Grid.MID_RISE:
+        limit = (1 << bits) - 1
+        return np.clip(values | 1, -limit, limit)
+    return np.clip(values, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
 @dataclass(frozen=True)
 class LayerOptions:
     """What a layer with weights may be given; what is None is drawn from the seed. `bias=False`: no bias."""
@@ -77,6 +92,7 @@ class GraphBuilder:
         seed: int = 0,
     ) -> None:
         self.rng = np.random.default_rng(seed)
+        self.storage: tuple[int, Grid] | None = None  # of all weights from here on, which are held to it
         self._name = name
         self._tensors: dict[str, Tensor] = {}
         self._operators: list[Operator] = []
@@ -244,9 +260,12 @@ class GraphBuilder:
         return Padding(*padding)  # type: ignore[arg-type]
 
     def _weights(self, shape: tuple[int, ...], axis: int, options: LayerOptions) -> tuple[Tensor, Tensor | None]:
+        bits, grid = self.storage or (options.bits, options.grid)
         data = options.weights
         if data is None:
-            data = self._draw_weights(shape, options.bits, options.grid)
+            data = self._draw_weights(shape, bits, grid)
+        elif self.storage:
+            data = on_grid(np.asarray(data), bits, grid)
         data = np.asarray(data, np.int8).reshape(shape)
         channels = shape[axis]
         # Such that an output has about the input's spread; `gain` widens that.
@@ -256,7 +275,7 @@ class GraphBuilder:
         scales = tuple(float32(base * s) for s in spread)
         quantisation = Quantisation(scales, axis=axis if options.per_channel else None)
         name = self._next("layer")
-        weights = Tensor(f"{name}_weights", shape, DType.INT8, quantisation, options.bits, options.grid, data)
+        weights = Tensor(f"{name}_weights", shape, DType.INT8, quantisation, bits, grid, data)
         if options.bias is False:
             return weights, None
         values = self.rng.integers(-4000, 4000, channels) if options.bias is None else options.bias

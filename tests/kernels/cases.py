@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.graphs import GraphBuilder, float32
+from tests.graphs import STORAGES, GraphBuilder, float32
 from toolchain.graph import ops
 from toolchain.graph.graph import Graph
 from toolchain.graph.tensor import DType, Quantisation, Tensor
@@ -393,14 +393,18 @@ def _wider(net: GraphBuilder) -> GraphBuilder:
     return net.concatenation(left, net.last)
 
 
-def graph_of(cases: Sequence[Case], seed: int = 0) -> Graph:
-    """All cases side by side, each with an input and an output of its own, the same as it is among any others."""
+def graph_of(cases: Sequence[Case], seed: int = 0, *, packed: bool = False) -> Graph:
+    """All cases side by side, each with an input and an output of its own, the same as it is among any others.
+
+    packed: the weights of each have fewer than 8 bits, of one width and grid or another.
+    """
     net = GraphBuilder("cases", cases[0].shape, scale=0.05, zero_point=_zero_point(cases[0]), seed=seed)
     outputs = []
     for index, case in enumerate(cases):
         if index > 0:
             net.input(f"input_{index}", case.shape, scale=0.05, zero_point=_zero_point(case))
         net.rng = np.random.default_rng([seed, zlib.crc32(case.label.encode())])
+        net.storage = STORAGES[zlib.crc32(case.label.encode()) % len(STORAGES)] if packed else None
         case.append(net)
         outputs.append(net.last)
     return net.graph(*outputs)

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 
 from toolchain.export.c import CModel
+from toolchain.export.c.names import names_of
 
 
 def guarded(model: CModel) -> CModel:
@@ -51,11 +52,29 @@ def guarded(model: CModel) -> CModel:
             return f"{name} + {offset - base}"
 
         bodies[step] = re.sub(r"\barena(?: \+ (\d+))?(?=[,)])", place, bodies[step])
-    arrays = "".join(
-        f"_Alignas({model.plan.alignment}) static int8_t {name}[{size}];\n" for name, size in buffers.values()
-    )
+    arrays = "".join(f"_Alignas({model.plan.alignment}) int8_t {name}[{size}];\n" for name, size in buffers.values())
     head = head.replace("\nint8_t *", f"\n{arrays}\nint8_t *", 1)
-    return replace(model, sources=model.sources | {"model/model.c": head + "".join(bodies) + tail})
+    changed = {"model/model.c": head + "".join(bodies) + tail, **_constants(model, buffers)}
+    return replace(model, sources=model.sources | changed)
+
+
+def _constants(model: CModel, buffers: dict[str, tuple[str, int]]) -> dict[str, str]:
+    """weights.c and weights.h, in which layers with packed weights point to their scratch. Each has a struct of its
+    own, for its arrays differ from the others'."""
+    text = model.sources["model/weights.c"]
+    arena = f"{model.prefix}_arena"
+    for op in model.graph.operators:
+        scratch = model.plan.scratch_of(op.name)
+        layer = f"{names_of(model.graph).layers[op.name]}_layer"
+        if scratch is not None and f" {layer} = " in text:
+            before, found, after = text.partition(f" {layer} = ")
+            struct, end, rest = after.partition("\n};")
+            place = struct.replace(f"{arena} + {scratch.offset},", f"{buffers[f'scratch {op.name}'][0]},")
+            text = before + found + place + end + rest
+    assert arena not in text
+    declared = "".join(f"extern int8_t {name}[];\n" for name, _ in buffers.values())
+    header = model.sources["model/weights.h"].replace(f"extern int8_t {arena}[];\n", declared)
+    return {"model/weights.c": text, "model/weights.h": header}
 
 
 def _together(model: CModel) -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ LINE_BITS = 19
 RAISED_LINE_BITS = 16
 # Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
 _LEAST_SCALED, _MOST_SCALED = 8, 16
+_MOST_RAISED = 20
 _INT32 = 1 << 31
 
 
@@ -109,14 +110,15 @@ def fit_raised_lines(
 ) -> tuple[NDArray[np.int32], int] | None:
     """Lines as `fit_lines` for sums as they are, all of them times one power of 2: (slope, start) int32 [C, 2], power.
 
-    None where no power fits all channels. Their outputs have RAISED_LINE_BITS fraction bits.
+    None where no power fits all channels. Their outputs have RAISED_LINE_BITS fraction bits. Weights of a few bits have
+    small sums and large factors, and both leave the same room: up to a factor of 2^4.
     """
     used = requantisation.multipliers != 0
     steepest = int(requantisation.shifts[used].max(initial=-31))
-    if steepest > -4:
+    if steepest > _MOST_RAISED - RAISED_LINE_BITS - 1:
         return None
     stairs = staircase(rows, bias, requantisation, zero_point, low, high)
-    for raised in range(max(8, RAISED_LINE_BITS + 1 + steepest), _MOST_SCALED + 1):
+    for raised in range(max(_LEAST_SCALED, RAISED_LINE_BITS + 1 + steepest), _MOST_RAISED + 1):
         lines = []
         for c in range(len(rows)):
             line = _fit(stairs, c, raised, bias, requantisation, zero_point, low, high, bits=RAISED_LINE_BITS)

@@ -29,10 +29,15 @@ from toolchain.graph.requantisation import Requantisation, conv_requantisation
 
 def refuses_paired(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
     """What every `paired` kernel asks for: see sb_paired_dsp.h and sb_output_doubled in sb_dsp.h."""
+    reason = _refuses_sums(graph, op, core)
+    if reason is None and bool(((requantisation.shifts > -1) & (requantisation.multipliers != 0)).any()):
+        return "a channel's scale is at least half the output's: its sum is not shifted right"
+    return reason
+
+
+def _refuses_sums(graph: Graph, op: Weighted, core: Core) -> str | None:
     if not core.dsp:
         return f"{core.name} has no DSP instructions"
-    if bool(((requantisation.shifts > -1) & (requantisation.multipliers != 0)).any()):
-        return "a channel's scale is at least half the output's: its sum is not shifted right"
     rows = weight_rows(graph, op)
     if int(sum_bounds(rows, bias_of(graph, op)).max()) >= 1 << 23:
         return "a channel's sum can reach 2^23"
@@ -49,31 +54,36 @@ def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
 def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding, four input channels or more; DSP instructions; every channel's factor below 1/2 and
     its sums below 2^23; no weight of -128 beside one < 0."""
+    return _refuses_pixels(graph, op) or _refuses_paired(graph, op, core)
+
+
+def _refuses_pixels(graph: Graph, op: Conv2D) -> str | None:
     if not is_pointwise(op, graph.tensor(op.weights)):
         return "not 1x1 with stride 1 and no padding"
-    if graph.tensor(op.input).shape[3] < 4:
-        return "fewer than four input channels"
-    return _refuses_paired(graph, op, core)
+    return "fewer than four input channels" if graph.tensor(op.input).shape[3] < 4 else None
 
 
 def _refuses_band(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """DSP instructions; input channels in fours where it is dilated along W; every channel's factor below 1/2 and its
     sums below 2^23; no weight of -128 beside one < 0."""
-    if _run(graph, op) % 4 and op.dilation.w > 1:
-        return "dilated along W, and input channels not in fours"
-    return _refuses_paired(graph, op, core)
+    return _refuses_runs(graph, op) or _refuses_paired(graph, op, core)
+
+
+def _refuses_runs(graph: Graph, op: Conv2D) -> str | None:
+    taps = _run(graph, op) % 4 and op.dilation.w > 1
+    return "dilated along W, and input channels not in fours" if taps else None
 
 
 def _refuses_pointwise_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """As sb_conv2d_1x1_paired_s8_dsp, and every channel a straight line from sum to output, as most are where no output
-    is below the zero point: toolchain/export/c/line.py."""
-    return _refuses_pointwise(graph, op, core) or _refuses_relu(graph, op)
+    """As sb_conv2d_1x1_paired_s8_dsp, for factors below 2^4, and every channel a straight line from sum to output, as
+    most are where no output is below the zero point: toolchain/export/c/line.py."""
+    return _refuses_pixels(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
 
 
 def _refuses_band_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """As sb_conv2d_paired_s8_dsp, and every channel a straight line from sum to output, as most are where no output
-    is below the zero point: toolchain/export/c/line.py."""
-    return _refuses_band(graph, op, core) or _refuses_relu(graph, op)
+    """As sb_conv2d_paired_s8_dsp, for factors below 2^4, and every channel a straight line from sum to output, as most
+    are where no output is below the zero point: toolchain/export/c/line.py."""
+    return _refuses_runs(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
 
 
 def _refuses_relu(graph: Graph, op: Conv2D) -> str | None:
