@@ -33,12 +33,12 @@ def _with_factor(net: GraphBuilder, factor: float) -> Graph:
 
 def _refused(graph: Graph, core: str, kernel: str) -> str | None:
     rows = candidates(graph, graph.operators[-1], known_core(core)).rows
-    return next(reason for row, reason in rows if row.function == kernel)
+    return next(reason for row, reason in rows if row.name == kernel)
 
 
 def _check_exact(graph: Graph, core: str, kernel: str) -> None:
     """With that kernel, or where it refuses with another."""
-    table = (*(row for row in KERNELS if row.function == kernel), *KERNELS)
+    table = (*(row for row in KERNELS if row.name == kernel), *KERNELS)
     inputs = random_inputs(graph, 3, seed=1)
     found = HostModel(c_sources(graph, known_core(core), table=table)).run(inputs)
     assert np.array_equal(run_batch(graph, inputs)[graph.outputs[0]], found[graph.outputs[0]])

@@ -109,7 +109,7 @@ def test_without_measurements_the_order_of_the_table_decides(monkeypatch: pytest
 
 def test_a_table_that_is_given_is_taken_in_its_order() -> None:
     graph = two_pointwise()
-    last = next(kernel for kernel in KERNELS if kernel.function == "sb_conv2d_1x1_s8")
+    last = next(kernel for kernel in KERNELS if kernel.name == "sb_conv2d_1x1_s8")
     assert {layer.kernel for layer in c_sources(graph, M4, table=(last, *KERNELS)).layers} == {last.function}
 
 

@@ -69,9 +69,7 @@ def choose_kernels(graph: Graph, core: Core, aims: Aims, most_scratch: int | Non
 def _choice(operator: _OfOperator, index: int) -> Choice:
     """The one at `index`, with the reasons against those that stand before it in the table."""
     chosen = operator.options[index]
-    weighed = {
-        option.kernel.name: f"{_said(option)}; the one taken: {_said(chosen)}" for option in operator.options
-    }
+    weighed = {option.kernel.name: f"{_said(option)}; the one taken: {_said(chosen)}" for option in operator.options}
     before = itertools.takewhile(lambda row: row[0] is not chosen.kernel, operator.candidates.rows)
     passed = tuple((kernel.name, reason or weighed[kernel.name]) for kernel, reason in before)
     return Choice(chosen.kernel, passed)

@@ -43,7 +43,7 @@ class Coding:
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """values: int8 [n], whole words. blocks: of 32 bytes that each part has. corrected: whether lists are among them."""
+    """values: int8 [n], whole words. blocks: of 32 bytes, in each part. corrected: whether lists are among them."""
 
     values: NDArray[np.int8]
     coding: Coding
@@ -82,9 +82,7 @@ def packed(parts: Sequence[NDArray[np.int8]], coding: Coding) -> Packed:
     """
     blocks = max(-(-len(part) // BLOCK) for part in parts)
     coded = [_indices(np.pad(part, (0, BLOCK * blocks - len(part))), coding) for part in parts]
-    wrong = [
-        np.flatnonzero(unpacked(u, coding)[: len(part)] != part) for part, u in zip(parts, coded, strict=True)
-    ]
+    wrong = [np.flatnonzero(unpacked(u, coding)[: len(part)] != part) for part, u in zip(parts, coded, strict=True)]
     corrected = any(len(places) > 0 for places in wrong)
     texts = []
     for part, u, places in zip(parts, coded, wrong, strict=True):
