@@ -70,11 +70,28 @@ def test_raised_line_gives_the_byte_of_two_roundings_for_every_sum(zero_point: i
 def test_raised_lines_are_of_all_channels_or_none() -> None:
     rows = np.full((2, 9), 64, np.int8)
     bias = np.zeros(2, np.int64)
-    requantisation = Requantisation(np.array([1500000001, 1 << 30]), np.array([-8, -3]))
+    requantisation = Requantisation(np.array([1500000001, 1 << 30]), np.array([-8, -1]))
     assert fit_raised_lines(rows, bias, requantisation, 0, 0, 127) is None
     flat = Requantisation(np.array([1500000001, 0]), np.array([-8, 0]))
     assert fit_raised_lines(rows, bias, flat, 0, 0, 127) is not None
     assert fit_raised_lines(rows, bias, flat, 0, -128, 127) is None
+
+
+@pytest.mark.parametrize("shift", range(-3, 4))
+def test_few_bits_leave_room_for_large_factors(shift: int) -> None:
+    """Every sum of nine weights of 1 bit; beyond a factor of 2^4 there is no line."""
+    rows = np.array([[1, -1, 1, 1, -1, 1, -1, -1, 1]], np.int8)
+    bias = np.array([-37])
+    requantisation = Requantisation(np.array([1500000001]), np.array([shift]))
+    found = fit_raised_lines(rows, bias, requantisation, -128, -128, 127)
+    assert found is not None
+    ((slope, start),), raised = found
+    sums = np.arange(-9 * 128, 9 * 128 + 1)
+    x = ((sums << raised) * int(slope) >> 32) + int(start)
+    scaled = multiply_rounding_twice(sums + bias, requantisation.multipliers, requantisation.shifts) - 128
+    assert np.array_equal(np.clip(x >> RAISED_LINE_BITS, -128, 127), np.clip(scaled, -128, 127))
+    steep = Requantisation(np.array([1500000001]), np.array([4]))
+    assert fit_raised_lines(rows, bias, steep, -128, -128, 127) is None
 
 
 def test_negative_outputs_have_no_line() -> None:

@@ -154,7 +154,7 @@ def _fit(
     multiplier, shift = int(requantisation.multipliers[channel]), int(requantisation.shifts[channel])
     unit = bits + 32  # an output of 1, in the units of sum * slope * 2^scaled
     slope = multiplier << (bits + 1) >> (scaled - shift)  # about what it must be
-    half = (1 << unit - 1) + (1 << (unit - 1 + shift) if multiplier else 0)
+    half = (1 << unit - 1) + (1 << (unit - 1 + shift) if multiplier and shift < 0 else 0)  # of both roundings
     middle = ((slope * int(bias[channel]) << scaled) + half + (zero_point << unit)) >> 32
     for start in sorted(range(middle - 8, middle + 9), key=lambda value: abs(value - middle)):
         slopes = _slopes(not_below, below, start, scaled, unit)
