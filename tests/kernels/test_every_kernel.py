@@ -43,13 +43,8 @@ def _core(kernel: Kernel) -> Core:
     )
 
 
-def _packed(kernel: Kernel) -> bool:
-    """Whether it takes weights of fewer than 8 bits only."""
-    return "sb_unpack_s8.c" in kernel.files
-
-
 def _taken(kernel: Kernel, case: Case, core: Core) -> bool:
-    graph = graph_of([case], packed=_packed(kernel))
+    graph = graph_of([case], packed=kernel.few_bits)
     return all(kernel.refuses(graph, op, core) is None for op in graph.operators if isinstance(op, kernel.operator))
 
 
@@ -77,7 +72,7 @@ def _differences(graph: Graph, host: HostModel, cases: list[Case]) -> list[str]:
 def test_kernel_equals_the_reference(kernel: Kernel) -> None:
     cases = [case for case in CASES[kernel.operator] if _takes(kernel, case)]
     assert cases, "no case reaches this kernel"
-    graph = graph_of(cases, packed=_packed(kernel))
+    graph = graph_of(cases, packed=kernel.few_bits)
     model = _generated(kernel, graph)
     called = [layer.kernel for layer in model.layers if layer.kernel or not layer.in_place]
     left_out = len(model.layers) - len(called)  # copies of what lies there already
@@ -88,7 +83,7 @@ def test_kernel_equals_the_reference(kernel: Kernel) -> None:
 @pytest.mark.parametrize("kernel", KERNELS, ids=_name)
 def test_kernel_stays_within_its_memory_and_the_language(kernel: Kernel) -> None:
     cases = [case for case in CASES[kernel.operator] if _takes(kernel, case)]
-    graph = graph_of(cases, packed=_packed(kernel))
+    graph = graph_of(cases, packed=kernel.few_bits)
     apart = tuple(replace(k, overwrites=never_in_place) for k in (kernel, *KERNELS))
     model = guarded(c_sources(graph, _core(kernel), table=apart))
     assert _differences(graph, HostModel(model, sanitize=True), cases) == []
@@ -99,7 +94,7 @@ def test_kernel_may_write_its_output_over_its_input(kernel: Kernel) -> None:
     """One operator whose input dies: the planner lets it run in place, and the result is the same."""
     tried = 0
     for index, case in enumerate(CASES[kernel.operator]):
-        graph = graph_of([case], seed=index, packed=_packed(kernel))
+        graph = graph_of([case], seed=index, packed=kernel.few_bits)
         op = graph.operators[-1]
         if not isinstance(op, kernel.operator) or kernel.refuses(graph, op, _core(kernel)) is not None:
             continue

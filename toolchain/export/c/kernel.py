@@ -30,8 +30,9 @@ class Kernel:
     refuses: None where it takes that operator on that core, else why not, in a phrase. Its docstring is the rule.
     code: arrays, parameters and calls for that operator.
     scratch_bytes: working memory. overwrites: inputs on whose first byte the output may begin.
-    helpers: further files that it calls. unpacks: whether its weights are stored packed, and unpacked to scratch before
-    each call, so that there is another row of the same function for weights that are bytes.
+    helpers: further files that it calls. few_bits: whether it is for weights of fewer than 8 bits alone, so that for
+    others it is not even thought of. unpacks: the function that reads its weights once they are unpacked to scratch, ""
+    where they are read as they are stored.
     """
 
     function: str
@@ -42,12 +43,13 @@ class Kernel:
     scratch_bytes: Callable[[Graph, Any], int] = no_scratch
     overwrites: Callable[[Graph, Any], tuple[str, ...]] = never_in_place
     helpers: tuple[str, ...] = ()
-    unpacks: bool = False
+    few_bits: bool = False
+    unpacks: str = ""
 
     @property
     def name(self) -> str:
-        """Of the row: the function, and whether it unpacks."""
-        return f"{self.function} from packed weights" if self.unpacks else self.function
+        """Of the row: the function, and where there is another row of it for bytes that its weights are packed."""
+        return f"{self.function} from packed weights" if self.unpacks == self.function != "" else self.function
 
     @property
     def rule(self) -> str:

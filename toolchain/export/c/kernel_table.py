@@ -23,7 +23,7 @@ from toolchain.export.c.rows import (
     scalar,
 )
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import Operator
+from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
 
 # For each operator the fastest first; behind them what takes the rest, as far as the C code can take it at all.
 _EIGHT_BITS: tuple[Kernel, ...] = (
@@ -72,7 +72,9 @@ def candidates(
 
     most_scratch: bytes of working memory that it should do with; where none does, those with the least are taken.
     """
-    rows = tuple((kernel, kernel.refuses(graph, op, core)) for kernel in table if isinstance(op, kernel.operator))
+    few_bits = isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected) and graph.tensor(op.weights).bits < 8
+    concerned = (k for k in table if isinstance(op, k.operator) and (few_bits or not k.few_bits))
+    rows = tuple((kernel, kernel.refuses(graph, op, core)) for kernel in concerned)
     if all(reason is not None for _, reason in rows):
         reasons = "; ".join(f"{kernel.name or 'no copy'}: {reason}" for kernel, reason in rows)
         raise ModelError(f"graph {graph.name}: operator {op.name}: no C kernel takes this {op.kind}: {reasons}")

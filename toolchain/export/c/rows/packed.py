@@ -123,7 +123,8 @@ def _unpacked_before(kernel: Kernel) -> Kernel:
         code=code,
         scratch_bytes=scratch_bytes,
         helpers=(*kernel.helpers, "sb_unpack_s8.c"),
-        unpacks=True,
+        few_bits=True,
+        unpacks=kernel.function,
     )
 
 
@@ -193,4 +194,6 @@ def _unpacked_by_rows(kernel: Kernel) -> Kernel:
         code=code,
         scratch_bytes=scratch_bytes,
         helpers=(f"{kernel.function}.c", *kernel.helpers, "sb_unpack_s8.c"),
+        few_bits=True,
+        unpacks=kernel.function,
     )
