@@ -69,7 +69,7 @@ def _constants(model: CModel, buffers: dict[str, tuple[str, int]]) -> dict[str, 
         if scratch is not None and f" {layer} = " in text:
             before, found, after = text.partition(f" {layer} = ")
             struct, end, rest = after.partition("\n};")
-            place = struct.replace(f"{arena} + {scratch.offset},", f"{buffers[f'scratch {op.name}'][0]},")
+            place = re.sub(rf"\b{arena}(?: \+ \d+)?,", f"{buffers[f'scratch {op.name}'][0]},", struct)
             text = before + found + place + end + rest
     assert arena not in text
     declared = "".join(f"extern int8_t {name}[];\n" for name, _ in buffers.values())

@@ -108,7 +108,8 @@ class ConstantPool:
                 shown = symbols[value.role]
             elif isinstance(value, ScratchByte):
                 self.arena_is_shared = True
-                shown = f"{self._arena} + {scratch + value.offset}"
+                place = scratch + value.offset
+                shown = f"{self._arena} + {place}" if place else self._arena
             elif isinstance(value, Struct) and any(not isinstance(inner, int) for _, _, inner in value.members):
                 text = self._struct_text(name, value, symbols, scratch, f"{indent}  ")
                 shown = f"{{\n{text}\n{indent}}}"
