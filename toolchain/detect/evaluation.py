@@ -88,7 +88,11 @@ def _warnings(stream: Stream, models: Sequence[Judged], fah: float) -> tuple[str
         found.append(
             f"only {n_keywords} keywords are said: a false rejection rate in steps of {100 / n_keywords:.1f} %"
         )
-    widths = [(point.high - point.low) / 2 for model in models if (point := model.operating.relative_fdr) is not None]
+    widths = [
+        (point.high - point.low) / 2 if math.isfinite(point.high) else math.inf
+        for model in models
+        if (point := model.operating.relative_fdr) is not None
+    ]
     if widths and max(widths) > _CLAIM:
         width = max(widths)
         longer = f"; some {stream.hours * (width / _CLAIM) ** 2:,.0f} h would" if math.isfinite(width) else ""
