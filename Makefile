@@ -6,6 +6,7 @@ MODEL  ?= runs/demo
 BUDGET ?= budget.toml
 OPTIMISE ?= balanced
 MODELS ?= ../shared/data/models
+RUNS   ?= runs/series
 DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/synth)
 
 PYTHON  := .venv/bin/python
@@ -18,7 +19,7 @@ LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budge
 BENCH_TO := $(if $(filter-out 0,$(CHECK)),--check docs/benchmarks.json,--out docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden bench costs flash report budget verify setup-demo setup-test clean distclean
+.PHONY: help demo test check format lint types golden bench series costs flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ golden: setup-test  ## rewrite tests/golden from today's generator; review the d
 
 bench: setup-demo  ## our engine on benchmark networks, every core, beside its peers: writes docs/benchmarks.* [CHECK=1]
 	$(SUBBYTE) bench --models "$(MODELS)" $(BENCH_TO)
+
+series: setup-demo  ## accuracy over the width of the weights, days of training that go on where they stopped: RUNS=… DATA=…
+	$(SUBBYTE) series ds_cnn_s pless_sweep_wm1.25_5 --data "$(DATA)" -o "$(RUNS)" --page docs/reproduction.md
 
 costs: setup-demo  ## measure every kernel on every core: writes toolchain/export/c/costs/*.toml
 	$(PYTHON) -m toolchain.bench.costs
