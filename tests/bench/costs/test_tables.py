@@ -9,12 +9,14 @@ import shutil
 import pytest
 
 from toolchain.arch.untrained import untrained_graph
+from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.bench.costs.shapes import measured_layers, together
 from toolchain.bench.generated import generated_layers
 from toolchain.bench.measure import benchmark_boards
 from toolchain.device.profile import profile_model
 from toolchain.export.c import Aims, Optimise
 from toolchain.export.c.costs import FOLDER, cost_table
+from toolchain.export.c.costs.features import UNPACK
 from toolchain.export.c.kernel_table import KERNELS
 
 BOARDS = {board.core.name: board for board in benchmark_boards()}
@@ -30,12 +32,12 @@ def test_every_core_of_the_benchmark_was_measured() -> None:
 def test_a_table_is_about_kernels_that_exist_and_close_to_them(core: str) -> None:
     table = cost_table(core)
     assert table is not None and table.core == core
-    known = {kernel.function: kernel for kernel in KERNELS}
+    files = {kernel.function: kernel.files for kernel in KERNELS} | {UNPACK: (f"{UNPACK}.c",)}
     for function, cost in table.kernels.items():
-        assert set(known[function].files) <= table.file_bytes.keys(), f"{function}: make costs"
+        assert set(files[function]) <= table.file_bytes.keys(), f"{function}: make costs"
         assert cost.residual <= _FITTED, f"{function} on {core}: {cost.residual:.1%}"
         assert all(value > 0 for form in (cost.cycles, cost.instructions) for value in form.values())
-        for file in known[function].files:
+        for file in files[function]:
             assert 0 < table.file_bytes[file] < 4096
 
 
@@ -52,10 +54,15 @@ def test_measured_layers_are_told_apart_and_use_every_kind() -> None:
 @pytest.mark.emulated
 @pytest.mark.skipif(shutil.which("arm-none-eabi-gcc") is None, reason="no arm-none-eabi-gcc")
 @pytest.mark.skipif(shutil.which("qemu-system-arm") is None, reason="no qemu-system-arm")
-@pytest.mark.parametrize(("core", "name"), [("cortex-m4", "mobile_grey"), ("cortex-m0plus", "sound")])
-def test_a_network_that_was_not_measured_takes_what_was_foretold(core: str, name: str) -> None:
-    graph = untrained_graph(name, generated_layers(name), seed=1)
+@pytest.mark.parametrize(
+    ("core", "name", "bits"),
+    [("cortex-m4", "mobile_grey", 8), ("cortex-m0plus", "sound", 8), ("cortex-m3", "sound", 3)],
+)
+def test_a_network_that_was_not_measured_takes_what_was_foretold(core: str, name: str, bits: int) -> None:
+    graph = untrained_graph(name, generated_layers(name), seed=1, plan=WeightPlan(WeightSpec.of(bits)))
     profile = profile_model(graph, BOARDS[core], aims=Aims(Optimise.BALANCED))
+    unpack = [call.function == UNPACK for layer in profile.layers for calls in layer.calls for call in calls.walk()]
+    assert any(unpack) == (bits < 8)
     weighed = 0
     for layer in profile.layers:
         if layer.estimate is not None and layer.tally.cycles > profile.total.cycles / 100:

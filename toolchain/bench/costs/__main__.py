@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tomli_w
 
-from toolchain.bench.costs.count import Counted, count_kernel
+from toolchain.bench.costs.count import Counted, count_kernel, count_unpacking
 from toolchain.bench.costs.fit import fit
 from toolchain.bench.costs.shapes import measured_layers
 from toolchain.bench.measure import benchmark_boards
@@ -42,8 +42,16 @@ def measured(board: Board) -> tuple[dict[str, KernelCost], dict[str, int]]:
             costs[kernel.function] = fit(counted.samples)
             file_bytes.update({name: counted.file_bytes[name] for name in kernel.files})
             cost = costs[kernel.function]
-            print(f"{board.core.name}  {kernel.function}: {cost.n_layers} layers, within {cost.residual:.1%}")
+            _say(board, kernel.function, cost)
+    unpacking = count_unpacking(board)
+    costs[unpacking.kernel] = fit(unpacking.samples)
+    file_bytes.update(unpacking.file_bytes)
+    _say(board, unpacking.kernel, costs[unpacking.kernel])
     return costs, dict(sorted(file_bytes.items()))
+
+
+def _say(board: Board, function: str, cost: KernelCost) -> None:
+    print(f"{board.core.name}  {function}: {cost.n_layers} layers, within {cost.residual:.1%}")
 
 
 def _write(board: Board, costs: Mapping[str, KernelCost], file_bytes: Mapping[str, int]) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolchain.arch.layer import Layer
-from toolchain.bench.costs.shapes import together
+from toolchain.bench.costs.shapes import few_bit_layers, together
 from toolchain.boards import Board
 from toolchain.device.profile import profile_model
-from toolchain.export.c.costs.features import features
+from toolchain.export.c.costs.features import UNPACK, features, unpacking
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.kernel_table import KERNELS
+from toolchain.export.c.kernel_table import KERNELS, candidates
+from toolchain.graph.ops import FullyConnected
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,23 @@ def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Count
         if found is not None:
             samples.append(Sample(op.name, found, counted.tally.instructions, counted.tally.cycles))
     return Counted(kernel.function, tuple(samples), profile.memory.kernel_files) if samples else None
+
+
+def count_unpacking(board: Board) -> Counted:
+    """What unpacks weights, by layers of all widths; and the files of every kernel that it unpacks for."""
+    table = tuple(kernel for kernel in KERNELS if kernel.unpacks)
+    layers, plans = few_bit_layers()
+    graph = together(layers, plans)
+    profile = profile_model(graph, board, table=table)
+    samples = []
+    for op, counted in zip(graph.operators, profile.layers, strict=True):
+        code = candidates(graph, op, board.core, table).taking[0].code(graph, op)
+        took = [call.total for calls in counted.calls for call in calls.walk() if call.function == UNPACK]
+        instructions, cycles = sum(tally.instructions for tally in took), sum(tally.cycles for tally in took)
+        samples.append(Sample(op.name, unpacking(code), instructions, cycles))
+    file_bytes = dict(profile.memory.kernel_files)
+    dense = together(*few_bit_layers(("Dense",)))
+    for kernel in table:
+        if kernel.operator is FullyConnected and kernel.refuses(dense, dense.operators[0], board.core) is None:
+            file_bytes |= profile_model(dense, board, table=(kernel, *table)).memory.kernel_files
+    return Counted(UNPACK, tuple(samples), {name: n for name, n in file_bytes.items() if "pack" in name})

@@ -11,9 +11,11 @@ from typing import Any
 from toolchain.arch.build import Builder
 from toolchain.arch.layer import Activation, Layer
 from toolchain.arch.untrained import untrained_graph
+from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.graph.check import check_graph
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator, Pair
+from toolchain.graph.tensor import Grid
 
 _RELU, _NONE = Activation.RELU, Activation.NONE
 
@@ -123,11 +125,21 @@ def measured_layers() -> tuple[Layer, ...]:
     return tuple(build.layers[0] for build in builders)
 
 
-def together(layers: Sequence[Layer]) -> Graph:
-    """One Graph that runs them all, each on its own: operators in the order of the layers, weights from a seed."""
+def few_bit_layers(kinds: tuple[str, ...] = ("Conv", "Dense")) -> tuple[tuple[Layer, ...], tuple[WeightPlan, ...]]:
+    """Those of these kinds, and weights of 1 to 7 bits in turn, on both grids."""
+    layers = tuple(layer for layer in measured_layers() if layer.kind in kinds)
+    grids = [(bits, grid) for bits in range(1, 8) for grid in Grid if (bits, grid) != (1, Grid.MID_TREAD)]
+    return layers, tuple(WeightPlan(WeightSpec(*grids[index % len(grids)])) for index in range(len(layers)))
+
+
+def together(layers: Sequence[Layer], plans: Sequence[WeightPlan] | None = None) -> Graph:
+    """One Graph that runs them all, each on its own: operators in the order of the layers, weights from a seed.
+
+    plans: for each its weights; of 8 bits where not given.
+    """
     tensors, operators, inputs, outputs = [], [], [], []
     for index, layer in enumerate(layers):
-        single = untrained_graph("single", (layer,), seed=index)
+        single = untrained_graph("single", (layer,), seed=index, plan=plans[index] if plans else WeightPlan())
         names = {tensor.name: f"n{index}_{tensor.name}" for tensor in single.tensors}
         tensors += [replace(tensor, name=names[tensor.name]) for tensor in single.tensors]
         operators += [_renamed(op, names, f"n{index}_{op.name}") for op in single.operators]

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from toolchain.export.c.code import LayerCode
-from toolchain.export.c.costs.features import features
+from toolchain.export.c.costs.features import UNPACK, features, unpacking
 from toolchain.export.c.kernel import Kernel
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Operator
@@ -57,15 +57,24 @@ class CostTable:
     file_bytes: Mapping[str, int]
 
     def knows(self, kernel: Kernel) -> bool:
-        """Whether that row was measured."""
-        return kernel.function in self.kernels and not kernel.unpacks
+        """Whether that row was measured; what unpacks weights is measured apart from what reads them."""
+        forms = {UNPACK, kernel.unpacks} if kernel.unpacks else {kernel.function}
+        return forms <= self.kernels.keys() and set(kernel.files) <= self.file_bytes.keys()
 
     def estimate(self, graph: Graph, op: Operator, kernel: Kernel, code: LayerCode) -> Estimate | None:
         """What `op` takes by that kernel; None where that was not measured. code: of the kernel for `op`."""
-        cost = self.kernels.get(kernel.function)
-        measured = cost is not None and set(kernel.files) <= self.file_bytes.keys()
-        found = features(graph, op, kernel.function, code) if measured else None
-        if cost is None or found is None or not set(cost.cycles) | set(cost.instructions) <= found.keys():
+        if not self.knows(kernel):
+            return None
+        reads = self._of(
+            kernel.unpacks or kernel.function, features(graph, op, kernel.unpacks or kernel.function, code)
+        )
+        if not kernel.unpacks:
+            return reads
+        return total((reads, self._of(UNPACK, unpacking(code))))
+
+    def _of(self, function: str, found: Mapping[str, int] | None) -> Estimate | None:
+        cost = self.kernels[function]
+        if found is None or not set(cost.cycles) | set(cost.instructions) <= found.keys():
             return None
         return Estimate(_form(cost.instructions, found), _form(cost.cycles, found))
 

@@ -65,6 +65,43 @@ def features(graph: Graph, op: Operator, function: str, code: LayerCode) -> dict
     return _features(op, graph, BLOCKS.get(function, Blocks()), code)
 
 
+# What unpacks the weights of any kernel, and is measured by itself.
+UNPACK = "sb_unpack_s8"
+
+
+def unpacking(code: LayerCode) -> dict[str, int]:
+    """Features of the unpacking of a layer's weights: how many blocks of 32 each plane has, by what it does there."""
+    (packed,) = (
+        struct
+        for _, _, outer in code.structs
+        for struct in (outer, *(value for _, _, value in outer.members if isinstance(value, Struct)))
+        if struct.c_type == "sb_packed_weights"
+    )
+    member = {name: value for name, _, value in packed.members if isinstance(value, int)}
+    bits = member["bits"]
+    (stored,) = (array.n_bytes for array in code.arrays if array.role == "weights")
+    times = _parts(code)
+    blocks = times * member["blocks"]
+    return {
+        "layer": times,
+        "first_fours": blocks * (bits >= 4),
+        "first_twos": blocks * (bits in (2, 3)),
+        "first_ones": blocks * (bits == 1),
+        "further_twos": blocks * (bits in (6, 7)),
+        "further_ones": blocks * (bits in (3, 5, 7)),
+        "corrections": (stored - 4 * bits * blocks) // 2,
+    }
+
+
+def _parts(code: LayerCode) -> int:
+    """How often a run of the layer unpacks."""
+    if code.packed is not None:
+        return 1
+    assert code.parameters is not None
+    member = {name: value for name, _, value in code.parameters.members if isinstance(value, int)}
+    return _blocks(member["output_size"], member["block_size"])
+
+
 def _blocks(count: int, size: int) -> int:
     return -(-count // size)
 
