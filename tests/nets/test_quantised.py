@@ -145,6 +145,24 @@ def test_batch_norm_with_a_negative_factor_flips_the_integers(lived_in_network: 
     assert (stem.scales > 0).all()
 
 
+def test_squashed_weights_move_as_far_as_plain_ones(lived_in_network: FloatNetwork) -> None:
+    """One step down the same gradient: W = s tanh(P) would move by s^2 (1 - tanh^2)^2 of it; here s^2 is gone."""
+    quantised = measured(lived_in_network, WeightPlan(WeightSpec.of(4)), Method.SQUASHED)
+    weighted = quantised.weighted["block1_pointwise"]
+    assert isinstance(weighted, Weighted)
+
+    def shadow() -> Tensor:
+        return weighted.quantiser.shadow(weighted._trained())
+
+    before = shadow()
+    before.sum().backward()
+    slope = 1 - torch.tanh(weighted._trained().detach()).square()
+    with torch.no_grad():
+        weighted.weight -= 1e-4 * weighted.weight.grad  # type: ignore[operator]
+        moved = before - shadow()
+    assert torch.allclose(moved, 1e-4 * slope.square(), rtol=0.02, atol=1e-7)
+
+
 def test_eight_bits_fold_batch_norm_and_fewer_keep_it(lived_in_network: FloatNetwork) -> None:
     network = lived_in_network
     for plan, kept in ((WeightPlan(), False), (WeightPlan(layers={"classifier": WeightSpec.of(7)}), True)):

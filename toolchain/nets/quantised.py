@@ -69,9 +69,12 @@ def _float_layer(unit: Window | Connected, folded: bool) -> tuple[Tensor, Tensor
 class Weighted(nn.Module):
     """Weight and bias of one Conv, Depthwise or Dense layer, put on their grids at every use.
 
+    weight: what steps move; pace: the quantiser's, times which it is (None: 1).
     norm: the batch norm that stands behind the sums while training; as deployed it is folded into scales and bias,
     which leaves the integers what they are, but for the sign of a channel whose factor is negative.
     """
+
+    pace: Tensor | None
 
     def __init__(
         self,
@@ -84,23 +87,32 @@ class Weighted(nn.Module):
         super().__init__()
         self.layer = layer
         self.quantiser = quantiser
-        self.weight = nn.Parameter(quantiser.start(weight))
+        started = quantiser.start(weight)
+        pace = quantiser.pace(started)
+        self.register_buffer("pace", pace)
+        self.weight = nn.Parameter(started if pace is None else started * along(pace, started))
         self.bias = None if bias is None else nn.Parameter(bias)
         self.norm = norm
 
     def forward(self, x: Tensor, input_scale: Tensor) -> Tensor:
         """x: the reals of the layer's input, on a grid of `input_scale` -> sums, before activation and quantiser."""
         if self.norm is not None and self.training:
-            scales = self.quantiser.scales(self.weight).clamp_min(SMALLEST_SCALE)
-            sums: Tensor = self.norm(self._products(x, self.quantiser(self.weight, scales), None))
+            trained = self._trained()
+            scales = self.quantiser.scales(trained).clamp_min(SMALLEST_SCALE)
+            sums: Tensor = self.norm(self._products(x, self.quantiser(trained, scales), None))
             return sums
         if self.norm is not None:
             integers, scales, folded_bias = self._folded(self.norm, input_scale)
             bias = quantise_bias(folded_bias, input_scale * scales)
             return self._products(x, integers * along(scales, integers), bias)
         assert self.bias is not None  # what has no batch norm has a bias
-        scales = representable_scales(self.quantiser.scales(self.weight), self.bias, input_scale)
-        return self._products(x, self.quantiser(self.weight, scales), quantise_bias(self.bias, input_scale * scales))
+        trained = self._trained()
+        scales = representable_scales(self.quantiser.scales(trained), self.bias, input_scale)
+        return self._products(x, self.quantiser(trained, scales), quantise_bias(self.bias, input_scale * scales))
+
+    def _trained(self) -> Tensor:
+        """What the quantiser reads: `weight`, which is what steps move, without its pace."""
+        return self.weight if self.pace is None else self.weight / along(self.pace, self.weight)
 
     def _products(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if isinstance(self.layer, Dense):
@@ -111,8 +123,9 @@ class Weighted(nn.Module):
         """(integers, scales [C'], real bias [C']) of the layer with its batch norm folded in."""
         factor, offset = batch_norm_factors(norm)
         factor, offset = factor.float(), offset.float()
-        scales = representable_scales(self.quantiser.scales(self.weight) * factor.abs(), offset, input_scale)
-        shadow = self.quantiser.shadow(self.weight)
+        trained = self._trained()
+        scales = representable_scales(self.quantiser.scales(trained) * factor.abs(), offset, input_scale)
+        shadow = self.quantiser.shadow(trained)
         return self.quantiser.integers(shadow * along(factor, shadow), scales), scales, offset
 
     @torch.no_grad()
@@ -123,8 +136,9 @@ class Weighted(nn.Module):
         else:
             assert self.bias is not None  # what has no batch norm has a bias
             bias = self.bias
-            scales = representable_scales(self.quantiser.scales(self.weight), bias, input_scale)
-            weights = self.quantiser.integers(self.quantiser.shadow(self.weight), scales)
+            trained = self._trained()
+            scales = representable_scales(self.quantiser.scales(trained), bias, input_scale)
+            weights = self.quantiser.integers(self.quantiser.shadow(trained), scales)
         bias_scales = input_scale * scales
         return IntegerWeights(
             weights=weights.contiguous().cpu().numpy().astype(np.int8),
@@ -136,8 +150,8 @@ class Weighted(nn.Module):
 
     def distance_from_grid(self) -> Tensor:
         """Mean |cos| of the weights: 0 on the grid, 1 half way between two integers (`absolute_cosine`)."""
-        shadow = self.quantiser.shadow(self.weight)
-        return absolute_cosine(shadow, self.quantiser.scales(self.weight).detach(), self.quantiser.spec)
+        steps = self.quantiser.steps(self._trained())
+        return absolute_cosine(steps, torch.ones(len(steps), device=steps.device), self.quantiser.spec)
 
 
 class QuantisedNetwork(nn.Module):

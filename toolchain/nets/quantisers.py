@@ -81,9 +81,20 @@ class WeightQuantiser(nn.Module):
         """What is trained in place of `weight`, of the same shape."""
         return weight
 
+    def pace(self, trained: Tensor) -> Tensor | None:
+        """How far the weight moves when what is trained moves by 1, at the middle of its range, [C']; None: as far.
+
+        Stepping the trained value times this instead lets a learning rate mean the same for every method.
+        """
+        return None
+
     def shadow(self, trained: Tensor) -> Tensor:
         """The real weights that rounding starts from."""
         return trained
+
+    def steps(self, trained: Tensor) -> Tensor:
+        """The weights in units of their scale, which gets no gradient from them."""
+        return self.shadow(trained) / along(self.scales(trained).detach().clamp_min(SMALLEST_SCALE), trained)
 
     @abstractmethod
     def scales(self, trained: Tensor) -> Tensor:
@@ -183,9 +194,17 @@ class Squashed(WeightQuantiser):
         ends = along(self._each(self.range.detach(), weight), weight)
         return torch.atanh((weight / ends).clamp(-_SQUASHED_END, _SQUASHED_END))
 
+    def pace(self, trained: Tensor) -> Tensor:
+        """s, as it is when the method begins."""
+        return self._each(self.range.detach().clone(), trained)
+
     def shadow(self, trained: Tensor) -> Tensor:
         """s tanh(P)."""
         return along(self._each(self.range, trained), trained) * torch.tanh(trained)
+
+    def steps(self, trained: Tensor) -> Tensor:
+        """limit tanh(P), whatever s."""
+        return torch.tanh(trained) * self.spec.limit
 
     def scales(self, trained: Tensor) -> Tensor:
         """[C'], with a gradient."""
@@ -193,7 +212,7 @@ class Squashed(WeightQuantiser):
 
     def forward(self, trained: Tensor, scales: Tensor) -> Tensor:
         """The reals on the grid, gradients as above."""
-        steps = torch.tanh(trained) * self.spec.limit
+        steps = self.steps(trained)
         return along(scales, trained) * _through(steps, nearest(steps.detach(), self.spec))
 
 
