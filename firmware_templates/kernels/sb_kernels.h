@@ -149,6 +149,17 @@ typedef struct {
   int8_t low, high;
 } sb_packed_paired_fully_connected_layer;
 
+/* FullyConnected with weights of 1 to 7 bits, read as they are stored: u * step + least, see the kernel's file. */
+typedef struct {
+  const int8_t *weights;
+  const sb_channel *channels;
+  const int8_t *shifts;
+  int32_t rows, input_size, output_size;
+  int8_t bits, step, least;
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_fields_fully_connected_layer;
+
 /* AveragePool2D and MaxPool2D: elements outside the image do not count. */
 typedef struct {
   sb_window window;
@@ -247,6 +258,9 @@ void sb_fully_connected_packed_s8_dsp(const sb_packed_fully_connected_layer *lay
                                       void *scratch);
 void sb_fully_connected_packed_paired_s8_dsp(const sb_packed_paired_fully_connected_layer *layer, const int8_t *input,
                                              int8_t *output, void *scratch);
+
+void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *layer, const int8_t *input,
+                                      int8_t *output);
 
 /* May run in place where nothing is padded. `_dsp`: at least four channels. */
 void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);

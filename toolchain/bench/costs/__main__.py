@@ -37,7 +37,9 @@ def measured(board: Board) -> tuple[dict[str, KernelCost], dict[str, int]]:
     layers = measured_layers()
     costs, file_bytes = {}, {}
     for kernel in KERNELS:
-        counted: Counted | None = count_kernel(kernel, board, layers) if kernel.function else None
+        counted: Counted | None = (
+            count_kernel(kernel, board, layers) if kernel.function and not kernel.unpacks else None
+        )
         if counted is not None:
             costs[kernel.function] = fit(counted.samples)
             file_bytes.update({name: counted.file_bytes[name] for name in kernel.files})

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from toolchain.arch.layer import Layer
+from toolchain.arch.weights import WeightPlan
 from toolchain.bench.costs.shapes import few_bit_layers, together
 from toolchain.boards import Board
 from toolchain.device.profile import profile_model
@@ -34,8 +35,14 @@ class Counted:
 
 
 def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Counted | None:
-    """Every layer that `kernel` takes on the board's core; None where it takes none, or has no features."""
-    every = together(layers)
+    """Every layer that `kernel` takes on the board's core; None where it takes none, or has no features.
+
+    One for weights of fewer than 8 bits gets layers of its own.
+    """
+    plans: Sequence[WeightPlan] = (WeightPlan(),) * len(layers)
+    if kernel.few_bits:
+        layers, plans = few_bit_layers()
+    every = together(layers, plans)
     taken = [
         index
         for index, layer in enumerate(layers)
@@ -45,7 +52,7 @@ def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Count
     ]
     if not taken:
         return None
-    graph = together([layers[index] for index in taken])
+    graph = together([layers[index] for index in taken], [plans[index] for index in taken])
     profile = profile_model(graph, board, table=(kernel, *KERNELS))
     samples = []
     for op, counted in zip(graph.operators, profile.layers, strict=True):

@@ -37,7 +37,7 @@ _EIGHT_BITS: tuple[Kernel, ...] = (
     *elements.KERNELS,
 )
 # Before those, the same from packed weights: they take layers of fewer bits.
-KERNELS: tuple[Kernel, ...] = (*packed.from_packed(_EIGHT_BITS), *_EIGHT_BITS)
+KERNELS: tuple[Kernel, ...] = (*packed.KERNELS, *packed.from_packed(_EIGHT_BITS), *_EIGHT_BITS)
 
 
 @dataclass(frozen=True)

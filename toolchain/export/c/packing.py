@@ -9,7 +9,7 @@ weights, and so
 The few that are not, such as zeros between odd weights, are listed as corrections behind the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -109,15 +109,43 @@ def _indices(values: NDArray[np.int8], coding: Coding) -> NDArray[np.uint8]:
     return np.minimum(u, (1 << coding.bits) - 1).astype(np.uint8)
 
 
-def _planes(u: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
-    """Fields of u from the top down, each plane by itself: bytes of its words."""
-    planes, left = [], bits
+def field_pairs(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.int8]:
+    """Rows of weights, int8 [C, K], for sb_fully_connected_fields_s8_dsp, which has the drawing.
+
+    >>> coding = Coding(bits=4, step=1, least=-8, paired=False)
+    >>> [hex(word) for word in field_pairs(np.arange(-8, 0, dtype=np.int8).reshape(1, 8), coding).view("<u4")[:2]]
+    ['0x76325410', '0x0']
+    """
+    channels, size = rows.shape
+    u = ((rows.astype(np.int64) - coding.least) // coding.step).astype(np.uint32)
+    u = np.pad(u, ((0, channels % 2), (0, -size % BLOCK)))
+    texts = []
+    for pair in u.reshape(len(u) // 2, 2, -1):
+        for field, bits in fields_of(pair, coding.bits):
+            # [two outputs, words, fours of inputs, second of a half, half]
+            fours = field.reshape(2, -1, 8 // bits, 2, 2).transpose(0, 1, 2, 4, 3)
+            shifts = bits * (2 * np.arange(8 // bits)[:, None, None] + np.arange(2)[:, None])
+            words = (fours << (shifts + 16 * np.arange(2))).sum(axis=(2, 3, 4), dtype=np.uint32)
+            texts.append(words.T.ravel())
+    return np.concatenate(texts).astype("<u4").view(np.int8)
+
+
+def fields_of(u: NDArray[np.unsignedinteger], bits: int) -> Iterator[tuple[NDArray[np.unsignedinteger], int]]:
+    """The fields of numbers of `bits` bits from the top down, and how many bits each has."""
+    left = bits
     for size in _FIELDS:
         if left >= size:
             left -= size
-            fields = (u >> left & (1 << size) - 1).reshape(-1, 8 // size, 4)  # [words, fields in a byte, bytes]
-            places = (size * np.arange(8 // size)).astype(np.uint8)[:, None]
-            planes.append((fields << places).sum(axis=1).astype(np.uint8).ravel())
+            yield (u >> left & (1 << size) - 1).astype(u.dtype), size
+
+
+def _planes(u: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+    """Fields of u from the top down, each plane by itself: bytes of its words."""
+    planes = []
+    for field, size in fields_of(u, bits):
+        fields = field.reshape(-1, 8 // size, 4)  # [words, fields in a byte, bytes]
+        places = (size * np.arange(8 // size)).astype(np.uint8)[:, None]
+        planes.append((fields << places).sum(axis=1).astype(np.uint8).ravel())
     return np.concatenate(planes)
 
 

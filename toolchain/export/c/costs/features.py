@@ -234,6 +234,8 @@ def _by_row_pairs(window: dict[str, int], channels: int, blocks: Blocks) -> dict
 
 @_features.register
 def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[str, int]:
+    if code.parameters is not None and code.parameters.c_type == "sb_fields_fully_connected_layer":
+        return _by_fields(code.parameters)
     channels, products = graph.tensor(op.weights).shape
     vectors = graph.tensor(op.output).n_elements // channels
     whole, left = divmod(channels, blocks.channels)
@@ -251,6 +253,23 @@ def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict
         "partial_passes_by_products": vectors * (left > 0) * _blocks(products, blocks.products),
         "outputs": vectors * channels,
     }
+
+
+def _by_fields(layer: Struct) -> dict[str, int]:
+    """Two outputs at a time, plane after plane, 32 inputs a step."""
+    member = {name: value for name, _, value in layer.members if isinstance(value, int)}
+    bits, vectors = member["bits"], member["rows"]
+    passes = vectors * _blocks(member["output_size"], 2)
+    found = {
+        "layer": 1,
+        "vectors": vectors,
+        "vectors_by_products": vectors * member["input_size"],
+        "outputs": vectors * member["output_size"],
+    }
+    for name, there in (("fours", bits >= 4), ("twos", bits & 2), ("ones", bits & 1)):
+        found[f"passes_of_{name}"] = passes * bool(there)
+        found[f"passes_of_{name}_by_products"] = passes * bool(there) * _blocks(member["input_size"], 32)
+    return found
 
 
 @_features.register

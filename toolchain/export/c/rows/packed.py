@@ -21,11 +21,12 @@ from toolchain.core import Core
 from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, ScratchByte, Struct
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import Rows, interleaved_fours, paired_rows
-from toolchain.export.c.packing import BLOCK, Form, Packed, coding_of, packed
-from toolchain.export.c.rows.convolutions import Weighted, Windowed, weight_rows
+from toolchain.export.c.packing import BLOCK, Form, Packed, coding_of, field_pairs, packed
+from toolchain.export.c.rows.convolutions import Weighted, Windowed, scales_text, tables, weight_rows
 from toolchain.export.c.rows.scalar import unsigned_fours
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected
+from toolchain.graph.requantisation import fully_connected_requantisation
 from toolchain.graph.tensor import Tensor
 
 # Bytes of unpacked weights of a FullyConnected, unless four outputs have more.
@@ -197,3 +198,49 @@ def _unpacked_by_rows(kernel: Kernel) -> Kernel:
         few_bits=True,
         unpacks=kernel.function,
     )
+
+
+# A sum of so many products of an activation and a u of 7 bits, times 2, stays within an int32.
+_MOST_INPUTS = 1 << 15
+
+
+def _refuses_fields(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """Weights of less than 8 bits; DSP instructions; at most 32,768 inputs."""
+    if not core.dsp:
+        return f"{core.name} has no DSP instructions"
+    inputs = graph.tensor(op.weights).shape[1]
+    return f"{inputs} inputs, more than {_MOST_INPUTS}" if inputs > _MOST_INPUTS else _refuses_bytes(graph, op)
+
+
+def _fields_code(graph: Graph, op: FullyConnected) -> LayerCode:
+    weights, output = graph.tensor(op.weights), graph.tensor(op.output)
+    coding = coding_of(weights, Form.PLAIN)
+    comment = f"{list(weights.shape)} as fields of pairs, {weights.bits} bits each; {scales_text(weights)}"
+    values = Array("weights", "int8_t", field_pairs(weight_rows(graph, op), coding), comment, words=True)
+    arrays = (values, *tables(graph, op, fully_connected_requantisation(graph, op)))
+    members: tuple[tuple[str, str, int | ArrayRef | ScratchByte | Struct], ...] = (
+        *((array.role, "", ArrayRef(array.role)) for array in arrays),
+        ("rows", "int32_t", output.shape[0]),
+        ("input_size", "int32_t", weights.shape[1]),
+        ("output_size", "int32_t", output.shape[1]),
+        ("bits", "int8_t", coding.bits),
+        ("step", "int8_t", coding.step),
+        ("least", "int8_t", coding.least),
+        ("output_zero_point", "int8_t", output.quantisation.zero_point),
+        ("low", "int8_t", op.activation.low),
+        ("high", "int8_t", op.activation.high),
+    )
+    call = Call("sb_fully_connected_fields_s8_dsp", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+    return LayerCode((call,), arrays, Struct("sb_fields_fully_connected_layer", members))
+
+
+KERNELS = (
+    Kernel(
+        "sb_fully_connected_fields_s8_dsp",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_fields,
+        code=_fields_code,
+        few_bits=True,
+    ),
+)
