@@ -28,7 +28,7 @@ from toolchain.graph.model import load_model_info
 from toolchain.graph.onnx_in import read_onnx
 from toolchain.graph.reference import run
 from toolchain.graph.tensor import Grid
-from toolchain.nets.checkpoint import load_checkpoint
+from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
@@ -307,6 +307,13 @@ def test_float_epochs_that_do_not_fit_are_refused(
         train_run(replace(config, start=tmp_path / "nowhere"), tmp_path / "b")
     with pytest.raises(ModelError, match=r"of its 12 float epochs are done; let it finish them first"):
         train_run(replace(config, start=half_done.path), tmp_path / "c")
+    squashed = RunFolder(Path(shutil.copytree(start, tmp_path / "squashed")))
+    checkpoint = load_checkpoint(squashed.checkpoint)
+    assert checkpoint.best_float is not None
+    state = {f"parametrizations.{name}": value for name, value in checkpoint.best_float.state.items()}
+    save_checkpoint(replace(checkpoint, best_float=replace(checkpoint.best_float, state=state)), squashed.checkpoint)
+    with pytest.raises(ModelError, match="trained no plain float weights"):
+        train_run(replace(config, start=squashed.path), tmp_path / "e")
     other = write_corpus(tmp_path / "other", seed=5)
     with pytest.raises(ModelError, match=r"its float epochs saw other data \(data differs\)"):
         train_run(replace(config, data=other, start=start), tmp_path / "d")

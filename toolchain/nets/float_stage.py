@@ -9,6 +9,7 @@ from typing import Any
 from toolchain.errors import ModelError
 from toolchain.nets.checkpoint import Best, load_checkpoint
 from toolchain.nets.config import TrainConfig
+from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 
 # What only the float epochs hang on: a run that takes them over was asked the same.
@@ -42,7 +43,7 @@ class FloatStage:
 def load_float_stage(path: Path, config: TrainConfig) -> FloatStage:
     """The float epochs of the run folder `path`.
 
-    Raises ModelError: no run folder, float epochs still under way, another architecture or other features.
+    Raises ModelError: no run folder, float epochs still under way, another architecture, other features, other weights.
     """
     folder = RunFolder(path)
     record = load_record(path)
@@ -59,6 +60,8 @@ def load_float_stage(path: Path, config: TrainConfig) -> FloatStage:
         raise ModelError(
             f"{path}: {len(checkpoint.history)} of its {epochs} float epochs are done; let it finish them first"
         )
+    if checkpoint.best_float.state.keys() != FloatNetwork(config.arch).state_dict().keys():
+        raise ModelError(f"{path}: its first epochs trained no plain float weights; take a run of the usual recipe")
     return FloatStage(path, checkpoint.best_float, tuple(checkpoint.history[:epochs]), record)
 
 
