@@ -12,7 +12,7 @@ from toolchain.arch.spec import ArchSpec
 from toolchain.arch.weights import MAX_BITS, WeightPlan, WeightSpec, first_and_last, load_weight_plan
 from toolchain.errors import ModelError
 from toolchain.graph.tensor import Grid
-from toolchain.nets.config import TrainConfig, usual_recipe
+from toolchain.nets.config import Course, TrainConfig, usual_recipe
 from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import RunFolder, RunRecord
 from toolchain.nets.train import train_run
@@ -32,6 +32,9 @@ Fewer bits: --weight-bits says how many every weight has, --first-last-bits thos
 of these three counts. --from takes the float epochs of another run, so that several widths share them;
 --round-only rounds its weights as they are, without training on.
 
+--recipe two-stage trains squashed weights that are rounded to their width in its --epochs, then, with those held, puts
+all else on integers in --qat-epochs: for feed-forward networks on a stream (Zeng et al., arXiv 2207.06920).
+
 Examples:
 
 \b
@@ -39,6 +42,7 @@ Examples:
   subbyte train pless_sweep_mfcc20_4 --data speech_commands -o runs/p --epochs 60 --seed 3
   subbyte train DS-CNN-S --data speech_commands -o runs/s20 --coefficients 20
   subbyte train DS-CNN-S --data speech_commands -o runs/s4 --from runs/s --weight-bits 4 --first-last-bits 8
+  subbyte train stream_250k --data speech_commands -o runs/t1 --recipe two-stage --weight-bits 1
   subbyte train my_network.toml --data speech_commands -o runs/mine --features peter2020
 
 The run folder: run.json (what was asked and found), model.onnx, arch.toml, checkpoint.pt, log.jsonl, tensorboard/.
@@ -73,6 +77,9 @@ def train(
     ] = None,
     first_last_bits: Annotated[int | None, typer.Option(help="Bits a weight of the first and last layer.")] = None,
     bits: Annotated[Path | None, typer.Option(help="TOML file of bits for single layers.")] = None,
+    course: Annotated[
+        Course, typer.Option("--recipe", help="two-stage: squashed weights first, then integers all around them.")
+    ] = TrainConfig.course,
     quantiser: Annotated[
         Method | None, typer.Option(help="How weights get onto their grid; max-abs at 8 bits, learned-step below.")
     ] = None,
@@ -102,11 +109,12 @@ def train(
     if coefficients is not None:
         spec = replace(spec, coefficients=coefficients)
     plan = _plan(spec, WeightSpec.of(weight_bits, grid or _home_grid(quantiser)), first_last_bits, bits)
-    recipe = usual_recipe(plan.resolved(spec.layers()))
+    recipe = usual_recipe(plan.resolved(spec.layers()), course)
     if round_only and qat_epochs:
         raise ModelError(f"--round-only trains nothing on the grid, --qat-epochs asks for {qat_epochs}: leave one out")
     if round_only:
         qat_epochs = 0
+    rounded = qat_epochs == 0 and course is Course.STRAIGHT_THROUGH
     config = TrainConfig(
         arch=spec,
         data=data,
@@ -122,7 +130,8 @@ def train(
         label_smoothing=label_smoothing,
         averaging=averaging,
         weights=plan,
-        method=quantiser or (Method.MAX_ABS if qat_epochs == 0 else recipe.method),
+        course=course,
+        method=quantiser or (Method.MAX_ABS if rounded else recipe.method),
         per_tensor=per_tensor,
         teacher=recipe.teacher if teacher is None else teacher,
         absolute_cosine=absolute_cosine,

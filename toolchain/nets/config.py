@@ -3,6 +3,7 @@
 
 import math
 from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,13 @@ from toolchain.frontend.spec import FeatureSpec
 from toolchain.nets.quantisers import Method
 
 DEVICES = ("auto", "cpu", "cuda")
+
+
+class Course(StrEnum):
+    """What the two stages of a training train (nets/recipes)."""
+
+    STRAIGHT_THROUGH = "straight-through"
+    TWO_STAGE = "two-stage"
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,14 @@ class Recipe:
 # batch norms measure on, and its own float form tells it more of each clip than the label does.
 _EIGHT_BITS = Recipe(Method.MAX_ABS, qat_epochs=5, qat_lr=0.0005, teacher=0.0)
 _FEWER_BITS = Recipe(Method.LEARNED_STEP, qat_epochs=30, qat_lr=0.02, teacher=0.5)
+# Gains, biases and ranges settle; the weights have theirs from stage 1.
+_TWO_STAGE = Recipe(Method.SQUASHED, qat_epochs=5, qat_lr=0.005, teacher=0.0)
 
 
-def usual_recipe(plan: WeightPlan) -> Recipe:
+def usual_recipe(plan: WeightPlan, course: Course = Course.STRAIGHT_THROUGH) -> Recipe:
     """The recipe for weights of these widths."""
+    if course is Course.TWO_STAGE:
+        return _TWO_STAGE
     widths = {plan.default.bits, *(spec.bits for spec in plan.layers.values())}
     return _EIGHT_BITS if widths == {MAX_BITS} else _FEWER_BITS
 
@@ -52,6 +64,7 @@ class TrainConfig:
     epochs, qat_epochs: in float, then with every value on its integer grid.
     averaging: share of the averaged weights that a step keeps (nets/average.py); 0 is none.
     weights: bits and grid of each layer's weights; resolved for `arch`, so that plans that mean the same are equal.
+    course: what the stages train; `two-stage` squashes weights in the first one and holds them in the second.
     method, teacher: of the epochs on the grid, see Recipe. per_tensor: one scale a layer instead of one a channel.
     absolute_cosine: weight in the loss of how far the weights are from their grid (`quantisers.absolute_cosine`).
     start: run folder whose float epochs take the place of this run's own; they must be of the same architecture,
@@ -78,6 +91,7 @@ class TrainConfig:
     label_smoothing: float = 0.0
     averaging: float = 0.998
     weights: WeightPlan = ALL_EIGHT_BITS
+    course: Course = Course.STRAIGHT_THROUGH
     method: Method = _EIGHT_BITS.method
     per_tensor: bool = False
     teacher: float = _EIGHT_BITS.teacher
@@ -109,6 +123,12 @@ class TrainConfig:
             if not math.isfinite(value):
                 raise ModelError(f"--{name} {value} is no finite number")
             _within(name, value, 0.0, high)
+        asked_otherwise = self.method is not _TWO_STAGE.method or self.teacher or self.per_tensor or self.start
+        if self.course is Course.TWO_STAGE and asked_otherwise:
+            raise ModelError(
+                "--recipe two-stage squashes the weights of its own first stage, one scale a layer, and holds them in "
+                "the second: leave out --quantiser, --per-tensor, --teacher and --from"
+            )
         object.__setattr__(self, "weights", self.weights.resolved(self.arch.layers()))
         shape = self.feature_spec.shape
         if shape != (self.arch.frames, self.arch.coefficients):
@@ -128,9 +148,13 @@ class TrainConfig:
         return self.epochs + self.qat_epochs
 
     def to_dict(self) -> dict[str, Any]:
-        """The values that decide the weights; not the architecture, which stands beside it, nor places of files."""
+        """The values that decide the weights; not the architecture, which stands beside it, nor places of files.
+
+        `course` stands there where it is not the usual one, so that runs from before there was another can go on.
+        """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("arch", "data", "start")}
-        return values | {"weights": self.weights.to_dict(), "method": self.method.value}
+        course = {} if values.pop("course") is Course.STRAIGHT_THROUGH else {"course": self.course.value}
+        return values | course | {"weights": self.weights.to_dict(), "method": self.method.value}
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -8,15 +8,22 @@ a clip's word is to each of the others, which a coarse network finds again more 
 """
 
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toolchain.nets.quantised import QuantisedNetwork
-
 # Softens both distributions, so that the classes that are not the largest count. Source: 1503.02531, section 3 (2..5).
 TEMPERATURE = 2.0
+
+
+@runtime_checkable
+class HasGrid(Protocol):
+    """A network whose weights are meant for a grid."""
+
+    def distance_from_grid(self) -> Tensor:
+        """0 on it, 1 half way between its integers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +40,7 @@ class Loss:
         loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
         if self.teacher is not None:
             loss = (1 - self.share) * loss + self.share * self._opinion(inputs, logits)
-        if self.absolute_cosine and isinstance(network, QuantisedNetwork):
+        if self.absolute_cosine and isinstance(network, HasGrid):
             loss = loss + self.absolute_cosine * network.distance_from_grid()
         return loss
 

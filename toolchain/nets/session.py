@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Session: the state of a training between two epochs, and the step from one to the next.
 
-epoch 1 .. epochs               float: FloatNetwork
-then                            the best float weights, batch norm folded, ranges measured over some batches
+epoch 1 .. epochs               float: FloatNetwork, or what else the course trains first (recipes/)
+then                            the best float weights on their grids, ranges measured over some batches
 epochs + 1 .. + qat_epochs      int8: QuantisedNetwork; ranges go on averaging in the first half of these epochs and
                                 stand still in the second, while the weights settle on them
 """
@@ -23,9 +23,9 @@ from toolchain.nets.checkpoint import Best, Checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
 from toolchain.nets.float_stage import FloatStage
-from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.quantised import QuantisedNetwork
+from toolchain.nets.recipes import course_of
 from toolchain.nets.stages import Labelled, Schedule, Score, epoch_order, evaluate, n_steps, sgd, train_epoch
 
 # Batches over which activation ranges are first measured, and batch norm statistics after each epoch.
@@ -69,14 +69,15 @@ class Session:
         self._config = config
         self._feed = feed
         self._device = device
-        network = FloatNetwork(config.arch)
+        self._course = course_of(config)
+        network = self._course.first_network()
         network.initialise(torch.Generator().manual_seed(config.seed))
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._float = _Stage(
             "float",
             network,
             WeightAverage(network, config.averaging),
-            sgd(network, config.weight_decay),
+            sgd(network, self._course.first_weight_decay),
             self._schedule(config.lr, config.epochs),
             0,
         )
@@ -136,6 +137,8 @@ class Session:
         if epoch >= config.epochs and self._int8 is None:
             self._int8 = self._begin_int8(data)
         stage = self._int8 or self._float
+        if self._int8 is None and self._course.begin_first_epoch(self._float.network, epoch):
+            stage.best = None
         first_step = (epoch - stage.first_epoch) * self.steps_per_epoch
 
         def after_step(loss: float) -> None:
@@ -150,7 +153,7 @@ class Session:
                 data,
                 order,
                 config.batch,
-                self._loss(),
+                self._course.second_loss(self._float.network) if self._int8 else self._course.first_loss(epoch),
                 lambda step: stage.schedule(first_step + step),
                 after_step,
             )
@@ -203,21 +206,13 @@ class Session:
         assert self._float.best is not None  # a float epoch came first
         self._float.network.load_state_dict(self._float.best.state)
         config = self._config
-        network = QuantisedNetwork(self._float.network, config.weights, config.method, per_tensor=config.per_tensor)
+        network = self._course.second_network(self._float.network)
         network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         schedule = self._schedule(config.qat_lr, config.qat_epochs)
         # No decay: it would act on folded weights, whose size carries the batch norm's factor, or pull weights over
         # the boundaries of their grid.
         average = WeightAverage(network, config.averaging)
         return _Stage("int8", network, average, sgd(network, 0.0), schedule, config.epochs)
-
-    def _loss(self) -> Loss:
-        """Of the stage that is on. On the grid, the float network holds its best weights and may teach."""
-        config = self._config
-        if self._int8 is None:
-            return Loss(config.label_smoothing)
-        teacher = self._float.network.eval() if config.teacher else None
-        return Loss(config.label_smoothing, teacher, config.teacher, config.absolute_cosine)
 
     def _ranges(self, epoch: int) -> Any:
         """Whether activation ranges move in this epoch."""

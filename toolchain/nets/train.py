@@ -38,6 +38,7 @@ from toolchain.nets.float_stage import check_same_data, load_float_stage
 from toolchain.nets.integer_score import count_correct
 from toolchain.nets.onnx_out import onnx_bytes
 from toolchain.nets.progress import TrainingProgress
+from toolchain.nets.recipes import course_of
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record, save_record
 from toolchain.nets.run_log import RunLog
 from toolchain.nets.session import Session
@@ -195,6 +196,7 @@ def _finish(
 ) -> RunRecord:
     """Write the network, look at the test part, and say so in run.json, in this order."""
     (float_network, float_best), (quantised, int8_best) = session.best_networks()
+    first_is = course_of(config).first_is
     metadata = {
         LABELS: json.dumps(list(record.labels)),
         FEATURE_SPEC: json.dumps(record.feature_spec),
@@ -206,7 +208,7 @@ def _finish(
     counted = count_arch(config.arch, Rule.MACS)
     numbers = [
         _number("float_validation_accuracy", float_best.accuracy, "1", f"best epoch: {float_best.epoch}"),
-        _number("float_test_accuracy", tested.accuracy, "1", f"{tested.correct} of {tested.n} clips"),
+        _number("float_test_accuracy", tested.accuracy, "1", f"{tested.correct} of {tested.n} clips; {first_is}"),
         _number("int8_validation_accuracy", int8_best.accuracy, "1", f"best epoch: {int8_best.epoch}; simulated"),
         _number("int8_test_accuracy", int8_correct / tested.n, "1", f"{int8_correct} of {tested.n} clips; model.onnx"),
         _number("training_s", round(sum(row["seconds"] for row in session.history), 1), "s", "all epochs"),

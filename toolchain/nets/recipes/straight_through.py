@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The usual course: float epochs, then every value on its grid, weights moving on by straight-through gradients."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from toolchain.nets.config import TrainConfig
+from toolchain.nets.loss import Loss
+from toolchain.nets.modules import FloatNetwork
+from toolchain.nets.quantised import QuantisedNetwork
+
+
+@dataclass(frozen=True)
+class StraightThrough:
+    """Asked by the session for both networks and their losses. Another course overrides what it does otherwise."""
+
+    config: TrainConfig
+
+    @property
+    def first_weight_decay(self) -> float:
+        """Of the weights, in the first stage."""
+        return self.config.weight_decay
+
+    @property
+    def first_is(self) -> str:
+        """What the first stage's network is, for run.json."""
+        return "float"
+
+    def first_network(self) -> FloatNetwork:
+        """What the first stage trains, before it is initialised."""
+        return FloatNetwork(self.config.arch)
+
+    def begin_first_epoch(self, network: FloatNetwork, epoch: int) -> bool:
+        """Called before epoch 0.. of the first stage. True: nothing kept so far is what is wanted from here on."""
+        return False
+
+    def first_loss(self, epoch: int) -> Loss:
+        """Of epoch 0.. of the first stage."""
+        return Loss(self.config.label_smoothing)
+
+    def second_network(self, trained: FloatNetwork) -> QuantisedNetwork:
+        """What the second stage trains, its ranges still unmeasured. trained: the best network of the first."""
+        config = self.config
+        return QuantisedNetwork(trained, config.weights, config.method, per_tensor=config.per_tensor)
+
+    def second_loss(self, trained: nn.Module) -> Loss:
+        """Of the second stage; `trained` holds its best weights and may teach."""
+        config = self.config
+        teacher = trained.eval() if config.teacher else None
+        return Loss(config.label_smoothing, teacher, config.teacher, config.absolute_cosine)
