@@ -124,10 +124,9 @@ class SquashedWeight(nn.Module):
         return self.quantiser.range / self.quantiser.spec.limit
 
     def distance_from_grid(self, trained: Tensor) -> Tensor:
-        """Mean |cos|. Of tanh alone: through s it would end with every weight, and s, at 0."""
-        steps = torch.tanh(trained / self.unit)
-        one = torch.full((len(steps),), 1 / self.quantiser.spec.limit, device=steps.device)
-        return absolute_cosine(steps, one, self.quantiser.spec)
+        """Mean |cos|: 0 on the grid, 1 half way between two integers."""
+        steps = self.quantiser.steps(trained / self.unit)
+        return absolute_cosine(steps, torch.ones(len(steps), device=steps.device), self.quantiser.spec)
 
 
 class SquashedNetwork(FloatNetwork):
