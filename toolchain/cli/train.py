@@ -58,7 +58,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder to write, or to go on with.")],
     epochs: Annotated[int, typer.Option(help="Epochs in float.")] = TrainConfig.epochs,
     qat_epochs: Annotated[
-        int | None, typer.Option(help="Epochs on the integer grid after them; 5 at 8 bits, 30 below, without.")
+        int | None, typer.Option(help="Epochs on the integer grid after them; 5 at 8 bits, 8 to 30 below, without.")
     ] = None,
     batch: Annotated[int, typer.Option(help="Clips a step.")] = TrainConfig.batch,
     seed: Annotated[int, typer.Option(help="Of first weights, order and augmentation.")] = TrainConfig.seed,
