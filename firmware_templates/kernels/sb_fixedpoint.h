@@ -89,4 +89,13 @@ static inline int32_t sb_scale(int32_t x, int32_t multiplier, int32_t shift)
   return sb_rounding_shift_right(sb_high_product(sb_wrapping_shift_left(x, left), multiplier), right);
 }
 
+/* A mask that stays in a register: GCC 12 would have it as a constant of each AND, which leaves no room for a shift. */
+SB_INLINE uint32_t sb_kept(uint32_t mask)
+{
+#if defined(__ARM_ARCH) && defined(__GNUC__)
+  __asm__("" : "+r"(mask));
+#endif
+  return mask;
+}
+
 #endif /* SB_FIXEDPOINT_H */

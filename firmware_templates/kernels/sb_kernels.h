@@ -259,6 +259,8 @@ void sb_fully_connected_packed_s8_dsp(const sb_packed_fully_connected_layer *lay
 void sb_fully_connected_packed_paired_s8_dsp(const sb_packed_paired_fully_connected_layer *layer, const int8_t *input,
                                              int8_t *output, void *scratch);
 
+void sb_fully_connected_fields_s8_scalar(const sb_fields_fully_connected_layer *layer, const int8_t *input,
+                                         int8_t *output);
 void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                       int8_t *output);
 

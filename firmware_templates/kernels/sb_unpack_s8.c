@@ -26,15 +26,6 @@
 #include "sb_fixedpoint.h"
 #include "sb_kernels.h"
 
-/* A mask that stays in a register: GCC 12 would have it as a constant of each AND, which leaves no room for a shift. */
-SB_INLINE uint32_t kept(uint32_t mask)
-{
-#if defined(__ARM_ARCH) && defined(__GNUC__)
-  __asm__("" : "+r"(mask));
-#endif
-  return mask;
-}
-
 typedef struct {
   uint32_t place; /* of a field in its byte */
   uint32_t least, signs;
@@ -52,7 +43,7 @@ SB_INLINE void add(uint32_t *to, uint32_t fields, uint32_t place)
 
 static const uint32_t *put_fours(const uint32_t *plane, uint32_t *to, const uint32_t *end, first_plane p)
 {
-  const uint32_t mask = kept(0x0f0f0f0fu);
+  const uint32_t mask = sb_kept(0x0f0f0f0fu);
   for (; to != end; to += 2) {
     const uint32_t word = *plane++;
     put(to, word & mask, &p);
@@ -63,7 +54,7 @@ static const uint32_t *put_fours(const uint32_t *plane, uint32_t *to, const uint
 
 static const uint32_t *put_twos(const uint32_t *plane, uint32_t *to, const uint32_t *end, first_plane p)
 {
-  const uint32_t mask = kept(0x03030303u);
+  const uint32_t mask = sb_kept(0x03030303u);
   for (; to != end; to += 4) {
     const uint32_t word = *plane++;
     put(to, word & mask, &p);
@@ -76,7 +67,7 @@ static const uint32_t *put_twos(const uint32_t *plane, uint32_t *to, const uint3
 
 static const uint32_t *put_ones(const uint32_t *plane, uint32_t *to, const uint32_t *end, first_plane p)
 {
-  const uint32_t mask = kept(0x01010101u);
+  const uint32_t mask = sb_kept(0x01010101u);
   for (; to != end; to += 8) {
     const uint32_t word = *plane++;
     put(to, word & mask, &p);
@@ -93,7 +84,7 @@ static const uint32_t *put_ones(const uint32_t *plane, uint32_t *to, const uint3
 
 static const uint32_t *add_twos(const uint32_t *plane, uint32_t *to, const uint32_t *end, uint32_t place)
 {
-  const uint32_t mask = kept(0x03030303u);
+  const uint32_t mask = sb_kept(0x03030303u);
   for (; to != end; to += 4) {
     const uint32_t word = *plane++;
     add(to, word & mask, place);
@@ -106,7 +97,7 @@ static const uint32_t *add_twos(const uint32_t *plane, uint32_t *to, const uint3
 
 static const uint32_t *add_ones(const uint32_t *plane, uint32_t *to, const uint32_t *end, uint32_t place)
 {
-  const uint32_t mask = kept(0x01010101u);
+  const uint32_t mask = sb_kept(0x01010101u);
   for (; to != end; to += 8) {
     const uint32_t word = *plane++;
     add(to, word & mask, place);

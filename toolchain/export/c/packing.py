@@ -116,11 +116,8 @@ def field_pairs(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.int8]:
     >>> [hex(word) for word in field_pairs(np.arange(-8, 0, dtype=np.int8).reshape(1, 8), coding).view("<u4")[:2]]
     ['0x76325410', '0x0']
     """
-    channels, size = rows.shape
-    u = ((rows.astype(np.int64) - coding.least) // coding.step).astype(np.uint32)
-    u = np.pad(u, ((0, channels % 2), (0, -size % BLOCK)))
     texts = []
-    for pair in u.reshape(len(u) // 2, 2, -1):
+    for pair in _pairs(rows, coding):
         for field, bits in fields_of(pair, coding.bits):
             # [two outputs, words, fours of inputs, second of a half, half]
             fours = field.reshape(2, -1, 8 // bits, 2, 2).transpose(0, 1, 2, 4, 3)
@@ -128,6 +125,31 @@ def field_pairs(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.int8]:
             words = (fours << (shifts + 16 * np.arange(2))).sum(axis=(2, 3, 4), dtype=np.uint32)
             texts.append(words.T.ravel())
     return np.concatenate(texts).astype("<u4").view(np.int8)
+
+
+def joint_fields(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.int8]:
+    """Rows of weights, int8 [C, K], for sb_fully_connected_fields_s8_scalar, which has the drawing.
+
+    >>> coding = Coding(bits=4, step=1, least=-8, paired=False)
+    >>> rows = np.array([[-8, -7, -6, -5], [0, 1, 2, 3]], np.int8)
+    >>> [hex(word) for word in joint_fields(rows, coding).view("<u4")[:2]]
+    ['0xba983210', '0x0']
+    """
+    texts = []
+    for pair in _pairs(rows, coding):
+        for field, bits in fields_of(pair, coding.bits):
+            shifts = bits * np.arange(16 // bits) + np.array([[[0]], [[16]]])
+            words = (field.reshape(2, -1, 16 // bits) << shifts).sum(axis=(0, 2), dtype=np.uint32)
+            texts.append(words)
+    return np.concatenate(texts).astype("<u4").view(np.int8)
+
+
+def _pairs(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.uint32]:
+    """u of two rows each, filled up with zeros to an even number of rows and whole blocks: [pairs, 2, inputs]."""
+    channels, size = rows.shape
+    u = ((rows.astype(np.int64) - coding.least) // coding.step).astype(np.uint32)
+    u = np.pad(u, ((0, channels % 2), (0, -size % BLOCK)))
+    return u.reshape(len(u) // 2, 2, -1)
 
 
 def fields_of(u: NDArray[np.unsignedinteger], bits: int) -> Iterator[tuple[NDArray[np.unsignedinteger], int]]:

@@ -21,7 +21,7 @@ from toolchain.core import Core
 from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, ScratchByte, Struct
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import Rows, interleaved_fours, paired_rows
-from toolchain.export.c.packing import BLOCK, Form, Packed, coding_of, field_pairs, packed
+from toolchain.export.c.packing import BLOCK, Coding, Form, Packed, coding_of, field_pairs, joint_fields, packed
 from toolchain.export.c.rows.convolutions import Weighted, Windowed, scales_text, tables, weight_rows
 from toolchain.export.c.rows.scalar import unsigned_fours
 from toolchain.graph.graph import Graph
@@ -204,19 +204,39 @@ def _unpacked_by_rows(kernel: Kernel) -> Kernel:
 _MOST_INPUTS = 1 << 15
 
 
-def _refuses_fields(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+def _refuses_fields_dsp(graph: Graph, op: FullyConnected, core: Core) -> str | None:
     """Weights of less than 8 bits; DSP instructions; at most 32,768 inputs."""
-    if not core.dsp:
-        return f"{core.name} has no DSP instructions"
+    return _refuses_fields(graph, op) if core.dsp else f"{core.name} has no DSP instructions"
+
+
+def _refuses_fields_scalar(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """Weights of less than 8 bits; no DSP instructions; at most 32,768 inputs."""
+    return f"{core.name} has DSP instructions" if core.dsp else _refuses_fields(graph, op)
+
+
+def _refuses_fields(graph: Graph, op: FullyConnected) -> str | None:
     inputs = graph.tensor(op.weights).shape[1]
     return f"{inputs} inputs, more than {_MOST_INPUTS}" if inputs > _MOST_INPUTS else _refuses_bytes(graph, op)
 
 
-def _fields_code(graph: Graph, op: FullyConnected) -> LayerCode:
+def _fields_code(
+    function: str, order: Callable[[Rows, Coding], NDArray[np.int8]]
+) -> Callable[[Graph, FullyConnected], LayerCode]:
+    """One call of `function`, the fields of the weights in that order."""
+
+    def code(graph: Graph, op: FullyConnected) -> LayerCode:
+        coding = coding_of(graph.tensor(op.weights), Form.PLAIN)
+        return _fields_layer(graph, op, function, order(weight_rows(graph, op), coding), coding)
+
+    return code
+
+
+def _fields_layer(
+    graph: Graph, op: FullyConnected, function: str, fields: NDArray[np.int8], coding: Coding
+) -> LayerCode:
     weights, output = graph.tensor(op.weights), graph.tensor(op.output)
-    coding = coding_of(weights, Form.PLAIN)
-    comment = f"{list(weights.shape)} as fields of pairs, {weights.bits} bits each; {scales_text(weights)}"
-    values = Array("weights", "int8_t", field_pairs(weight_rows(graph, op), coding), comment, words=True)
+    comment = f"{list(weights.shape)} as fields of two outputs, {weights.bits} bits each; {scales_text(weights)}"
+    values = Array("weights", "int8_t", fields, comment, words=True)
     arrays = (values, *tables(graph, op, fully_connected_requantisation(graph, op)))
     members: tuple[tuple[str, str, int | ArrayRef | ScratchByte | Struct], ...] = (
         *((array.role, "", ArrayRef(array.role)) for array in arrays),
@@ -230,7 +250,7 @@ def _fields_code(graph: Graph, op: FullyConnected) -> LayerCode:
         ("low", "int8_t", op.activation.low),
         ("high", "int8_t", op.activation.high),
     )
-    call = Call("sb_fully_connected_fields_s8_dsp", (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
+    call = Call(function, (Place.PARAMETERS, Activation(op.input), Activation(op.output)))
     return LayerCode((call,), arrays, Struct("sb_fields_fully_connected_layer", members))
 
 
@@ -239,8 +259,16 @@ KERNELS = (
         "sb_fully_connected_fields_s8_dsp",
         FullyConnected,
         "twice",
-        refuses=_refuses_fields,
-        code=_fields_code,
+        refuses=_refuses_fields_dsp,
+        code=_fields_code("sb_fully_connected_fields_s8_dsp", field_pairs),
+        few_bits=True,
+    ),
+    Kernel(
+        "sb_fully_connected_fields_s8_scalar",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_fields_scalar,
+        code=_fields_code("sb_fully_connected_fields_s8_scalar", joint_fields),
         few_bits=True,
     ),
 )
