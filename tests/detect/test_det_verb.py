@@ -15,7 +15,8 @@ from tests.models import audio_model
 from tests.nets.corpus import write_corpus
 from tests.nets.networks import tiny_ds_cnn
 from tests.projects import audio_front_end
-from toolchain.nets.config import TrainConfig
+from toolchain.arch.weights import WeightPlan, WeightSpec
+from toolchain.nets.config import Course, TrainConfig, usual_recipe
 from toolchain.nets.float_network import float_network
 from toolchain.nets.train import train_run
 
@@ -116,6 +117,25 @@ def test_the_tables_say_what_was_heard_and_warn(corpus: Path, trained: Path, com
     assert "ears at threshold" in said.out and "measured" in said.out
     assert "careful: 10 false detections an hour are 0.333 in 0.0333 h, too few to count: take 1 h or more" in said.out
     assert "keywords are said: a false rejection rate in steps of" in said.out
+
+
+def test_a_run_whose_first_stage_was_not_float_has_no_float_network(corpus: Path, tmp_path: Path, command) -> None:
+    weights = WeightPlan(WeightSpec.of(4))
+    config = TrainConfig(
+        arch=tiny_ds_cnn(),
+        data=corpus,
+        features="hello_edge",
+        epochs=1,
+        qat_epochs=1,
+        batch=10,
+        weights=weights,
+        course=Course.TWO_STAGE,
+        method=usual_recipe(weights, Course.TWO_STAGE).method,
+        threads=1,
+    )
+    train_run(config, tmp_path / "run")
+    said = command("eval", f"{tmp_path / 'run'}@float", "--data", corpus, "--det")
+    assert said.code == 2 and "its first epochs trained no plain float weights" in said.err
 
 
 def test_the_float_stage_is_the_network_that_was_trained(trained: Path) -> None:

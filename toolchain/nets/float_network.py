@@ -21,8 +21,8 @@ _AT_A_TIME = 250
 def float_network(run: Path) -> Callable[[NDArray[np.int8]], NDArray[np.float32]]:
     """The kept weights of the float stage, as a function: int8 windows [N, T, F] -> float32 logits [N, classes].
 
-    Raises ModelError where `run` is no run folder, its float stage has not been validated yet, or its checkpoint does
-    not fit the architecture.
+    Raises ModelError where `run` is no run folder, its float stage has not been validated yet, its first stage was not
+    float (two-stage training), or its checkpoint does not fit the architecture.
     """
     folder = RunFolder(run)
     arch = load_arch(folder.arch)
@@ -30,6 +30,8 @@ def float_network(run: Path) -> Callable[[NDArray[np.int8]], NDArray[np.float32]
     if best is None:
         raise ModelError(f"{run}: holds no float weights yet: no epoch was finished")
     network = FloatNetwork(arch)
+    if best.state.keys() != network.state_dict().keys():
+        raise ModelError(f"{run}: its first epochs trained no plain float weights; take a run of the usual recipe")
     try:
         network.load_state_dict(best.state)
     except RuntimeError as error:
