@@ -19,19 +19,16 @@ import torch
 
 from tests.nets.corpus import write_corpus
 from tests.nets.networks import small_mbc, tiny_ds_cnn
+from tests.nets.runs import StopAfter, assert_same_weights, numbers_of, rows_of
 from toolchain.arch import load_arch, save_arch
 from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.data.corpus import load_corpus
 from toolchain.errors import ModelError, SubbyteError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.graph.model import load_model_info
-from toolchain.graph.onnx_in import read_onnx
 from toolchain.graph.reference import run
-from toolchain.graph.tensor import Grid
-from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
+from toolchain.nets.checkpoint import load_checkpoint
 from toolchain.nets.config import TrainConfig
-from toolchain.nets.progress import TrainingProgress
-from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 from toolchain.nets.run_log import RunLog
 from toolchain.nets.train import train_run
@@ -72,57 +69,15 @@ def finished(config: TrainConfig, tmp_path_factory: pytest.TempPathFactory) -> t
     return folder, train_run(config, folder.path)
 
 
-def _numbers(record: RunRecord) -> dict[str, Any]:
-    return {number["name"]: number["value"] for number in record.numbers}
-
-
-def _rows(folder: RunFolder) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in folder.log.read_text().splitlines()]
-
-
-def _without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k not in ("seconds", "unix_time")} for row in rows]
-
-
-def _assert_same_weights(found: RunFolder, wanted: RunFolder) -> None:
-    """Weights, optimiser, best epochs and history (but for times) are equal to the bit; so is the model."""
-    first, second = load_checkpoint(found.checkpoint), load_checkpoint(wanted.checkpoint)
-    assert first.network.keys() == second.network.keys()
-    for name, value in first.network.items():
-        assert torch.equal(value, second.network[name]), name
-    for one, other in ((first.best_float, second.best_float), (first.best_quantised, second.best_quantised)):
-        assert one is not None and other is not None
-        assert (one.epoch, one.accuracy, one.loss) == (other.epoch, other.accuracy, other.loss)
-        assert all(torch.equal(value, other.state[name]) for name, value in one.state.items())
-    for slot, state in first.optimiser["state"].items():
-        assert torch.equal(state["momentum_buffer"], second.optimiser["state"][slot]["momentum_buffer"])
-    assert _without_times(_rows(found)) == _without_times(_rows(wanted))
-    assert found.model.read_bytes() == wanted.model.read_bytes()
-
-
-class _StopAfter(TrainingProgress):
-    """Ends the process's part of a training as an error would, after so many steps."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self._left = steps
-
-    def step(self, loss: float) -> None:
-        super().step(loss)
-        self._left -= 1
-        if self._left == 0:
-            raise KeyboardInterrupt
-
-
 def test_a_run_learns_and_says_what_it_found(finished: tuple[RunFolder, RunRecord], config: TrainConfig) -> None:
     folder, record = finished
     assert record == load_record(folder.path) and record.status == "complete"
-    numbers = _numbers(record)
+    numbers = numbers_of(record)
     assert numbers["float_test_accuracy"] > 0.6 and numbers["int8_test_accuracy"] > 0.6, "chance is 1/12"
     assert numbers["macs"] == 52_000
     assert {number["how"] for number in record.numbers} == {"measured", "estimated"}
     assert record.labels[-2:] == ("silence", "unknown") and len(record.labels) == 12
-    rows = _rows(folder)
+    rows = rows_of(folder)
     assert [row["epoch"] for row in rows] == list(range(1, 16))
     assert [row["stage"] for row in rows] == ["float"] * 12 + ["int8"] * 3
     assert load_arch(folder.arch) == config.arch
@@ -143,7 +98,7 @@ def test_the_written_model_scores_what_the_run_says(finished: tuple[RunFolder, R
         run(info.graph, {info.graph.inputs[0]: clip[None, :, :, None]})[info.graph.outputs[0]].argmax()
         for clip in features
     ]
-    assert np.mean(answers == test.y) == _numbers(record)["int8_test_accuracy"]
+    assert np.mean(answers == test.y) == numbers_of(record)["int8_test_accuracy"]
     session = onnxruntime.InferenceSession(folder.model, providers=["CPUExecutionProvider"])
     scaled = features[:, None].astype(np.float32) / 32
     others = [session.run(None, {"input": clip[None]})[0].argmax() for clip in scaled]
@@ -161,7 +116,7 @@ def test_tensorboard_reads_the_curves(finished: tuple[RunFolder, RunRecord]) -> 
         [sys.executable, "-c", reader, str(folder.tensorboard)], capture_output=True, text=True, check=True
     )
     found = json.loads(shown.stdout)
-    rows = _rows(folder)
+    rows = rows_of(folder)
     assert [step for step, _ in found] == [row["epoch"] for row in rows]
     assert [value for _, value in found] == pytest.approx([row["validation_accuracy"] for row in rows])
 
@@ -183,13 +138,13 @@ def test_a_training_stopped_anywhere_goes_on_to_the_same_weights(
     stops = 0
     while True:
         try:
-            train_run(config, folder.path, progress=_StopAfter(draw.randint(15, 60)))
+            train_run(config, folder.path, progress=StopAfter(draw.randint(15, 60)))
             break
         except KeyboardInterrupt:
             stops += 1
             assert not folder.model.exists()
     assert stops >= 3
-    _assert_same_weights(folder, finished[0])
+    assert_same_weights(folder, finished[0])
 
 
 def test_several_threads_repeat_to_the_bit_as_well(config: TrainConfig, tmp_path: Path) -> None:
@@ -197,9 +152,9 @@ def test_several_threads_repeat_to_the_bit_as_well(config: TrainConfig, tmp_path
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
     train_run(config, whole.path)
     with pytest.raises(KeyboardInterrupt):
-        train_run(config, stopped.path, progress=_StopAfter(10))
+        train_run(config, stopped.path, progress=StopAfter(10))
     train_run(config, stopped.path)
-    _assert_same_weights(stopped, whole)
+    assert_same_weights(stopped, whole)
 
 
 # A process of `subbyte` that takes its own life, as no handler could prevent, when it has taken so many steps.
@@ -240,7 +195,7 @@ def test_a_killed_process_goes_on_to_the_same_weights(
     assert resumed.returncode == 0, resumed.stderr
     assert f"going on after epoch {steps // 7} of 15" in resumed.stderr
     assert json.loads(resumed.stdout)["status"] == "complete"
-    _assert_same_weights(folder, finished[0])
+    assert_same_weights(folder, finished[0])
 
 
 def test_without_epochs_on_the_grid_the_network_is_only_measured(config: TrainConfig, tmp_path: Path) -> None:
@@ -250,73 +205,6 @@ def test_without_epochs_on_the_grid_the_network_is_only_measured(config: TrainCo
     assert (
         next(n["what"] for n in record.numbers if n["name"] == "int8_validation_accuracy") == "best epoch: 1; simulated"
     )
-
-
-@pytest.mark.parametrize("qat_epochs", [0, 2])
-def test_a_run_goes_on_from_the_float_epochs_of_another(
-    finished: tuple[RunFolder, RunRecord], config: TrainConfig, tmp_path: Path, qat_epochs: int
-) -> None:
-    folder, record = finished
-    plan = WeightPlan(WeightSpec.of(2), {"stem": WeightSpec.of(8)})
-    asked = replace(
-        config, start=folder.path, weights=plan, method=Method.LEARNED_STEP, teacher=0.5, qat_epochs=qat_epochs, lr=0.1
-    )
-    found = train_run(asked, tmp_path / "run")
-    assert _numbers(found)["float_test_accuracy"] == _numbers(record)["float_test_accuracy"]
-    assert found.config["weights"] == {"*": 2, "stem": 8}
-    assert (found.config["lr"], found.config["epochs"]) == (config.lr, config.epochs), "as the float epochs were"
-    assert _rows(RunFolder(tmp_path / "run"))[: config.epochs] == _rows(folder)[: config.epochs]
-    assert len(_rows(RunFolder(tmp_path / "run"))) == config.epochs + qat_epochs
-    graph = read_onnx(RunFolder(tmp_path / "run").model)
-    assert set(np.unique(graph.tensor("classifier_weights").array)) <= {-3, -1, 1, 3}
-    stored = {name: graph.tensor(f"{name}_weights") for name in ("stem", "classifier")}
-    assert {name: (tensor.bits, tensor.grid) for name, tensor in stored.items()} == {
-        "stem": (8, Grid.MID_TREAD),
-        "classifier": (2, Grid.MID_RISE),
-    }
-    assert train_run(asked, tmp_path / "run") == found, "the same again"
-
-
-def test_low_bits_stopped_and_resumed_come_to_the_same_weights(
-    finished: tuple[RunFolder, RunRecord], config: TrainConfig, tmp_path: Path
-) -> None:
-    asked = replace(
-        config,
-        start=finished[0].path,
-        weights=WeightPlan(WeightSpec.of(4)),
-        method=Method.SQUASHED,
-        teacher=0.5,
-        absolute_cosine=0.1,
-        qat_epochs=2,
-    )
-    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
-    train_run(asked, whole.path)
-    with pytest.raises(KeyboardInterrupt):
-        train_run(asked, stopped.path, progress=_StopAfter(10))
-    train_run(asked, stopped.path)
-    _assert_same_weights(stopped, whole)
-
-
-def test_float_epochs_that_do_not_fit_are_refused(
-    finished: tuple[RunFolder, RunRecord], half_done: RunFolder, config: TrainConfig, tmp_path: Path
-) -> None:
-    start = finished[0].path
-    with pytest.raises(ModelError, match="is a run of tiny, which is not the network"):
-        train_run(replace(config, arch=replace(config.arch, name="other"), start=start), tmp_path / "a")
-    with pytest.raises(ModelError, match="no run folder"):
-        train_run(replace(config, start=tmp_path / "nowhere"), tmp_path / "b")
-    with pytest.raises(ModelError, match=r"of its 12 float epochs are done; let it finish them first"):
-        train_run(replace(config, start=half_done.path), tmp_path / "c")
-    squashed = RunFolder(Path(shutil.copytree(start, tmp_path / "squashed")))
-    checkpoint = load_checkpoint(squashed.checkpoint)
-    assert checkpoint.best_float is not None
-    state = {f"parametrizations.{name}": value for name, value in checkpoint.best_float.state.items()}
-    save_checkpoint(replace(checkpoint, best_float=replace(checkpoint.best_float, state=state)), squashed.checkpoint)
-    with pytest.raises(ModelError, match="trained no plain float weights"):
-        train_run(replace(config, start=squashed.path), tmp_path / "e")
-    other = write_corpus(tmp_path / "other", seed=5)
-    with pytest.raises(ModelError, match=r"its float epochs saw other data \(data differs\)"):
-        train_run(replace(config, data=other, start=start), tmp_path / "d")
 
 
 def test_another_configuration_is_refused_with_what_differs(
@@ -335,7 +223,7 @@ def test_another_configuration_is_refused_with_what_differs(
 def half_done(config: TrainConfig, tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "half")
     with pytest.raises(KeyboardInterrupt):
-        train_run(config, folder.path, progress=_StopAfter(20))
+        train_run(config, folder.path, progress=StopAfter(20))
     return folder
 
 
@@ -381,7 +269,7 @@ def test_a_checkpoint_of_another_run_is_an_error(
 ) -> None:
     other = RunFolder(tmp_path / "other")
     with pytest.raises(KeyboardInterrupt):
-        train_run(replace(config, seed=7), other.path, progress=_StopAfter(20))
+        train_run(replace(config, seed=7), other.path, progress=StopAfter(20))
     shutil.copy(other.checkpoint, half_done.checkpoint)
     with pytest.raises(ModelError, match=r"checkpoint\.pt: belongs to another run"):
         train_run(config, half_done.path)
@@ -468,7 +356,7 @@ def test_no_threads_at_all_are_refused(config: TrainConfig) -> None:
 def test_a_disk_that_fills_up_within_the_log_is_one_clear_error(
     finished: tuple[RunFolder, RunRecord], tmp_path: Path
 ) -> None:
-    folder, rows = RunFolder(tmp_path), _rows(finished[0])
+    folder, rows = RunFolder(tmp_path), rows_of(finished[0])
     log = RunLog(folder, rows[:1])
     folder.log.unlink()
     folder.log.symlink_to("/dev/full")

@@ -64,7 +64,7 @@ class Method(StrEnum):
 
 
 def nearest(steps: Tensor, spec: WeightSpec) -> Tensor:
-    """The integers of the grid next to `steps`, as floats; half way to the even step (mid-rise: cells of width 2)."""
+    """The integers of the grid next to `steps`, as floats."""
     rounded = torch.round(steps) if spec.grid is Grid.MID_TREAD else 2 * torch.round((steps - 1) / 2) + 1
     return torch.clamp(rounded, -spec.limit, spec.limit)
 
