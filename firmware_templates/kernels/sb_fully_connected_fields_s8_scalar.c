@@ -1,39 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FullyConnected with weights of 1 to 7 bits, read as they are stored, two products a multiplication: no byte of RAM is
- * needed.
- *
- * A weight is u * step + least, and u is cut into fields of 4, 2 and 1 bits as in sb_unpack_s8.c. A word has fields of
- * two outputs, those of a in its lower half, of b in the upper one, so that one AND takes a number out of it that is
- * 65536 * field of b + field of a, and one multiplication meets both with an input:
+ * FullyConnected with weights of 1 to 7 bits, read as they are stored, two products a multiplication: see sb_fields.h.
+ * A word has fields of two outputs, those of a in its lower half, of b in the upper one, so that one AND takes a number
+ * out of it that is 65536 * field of b + field of a, and one multiplication meets both with an input:
  *
  *     fours    word 0: inputs 0..3     b3 b2 b1 b0 | a3 a2 a1 a0       (a0 in the lowest bits)
  *     twos     word 0: inputs 0..7
  *     ones     word 0: inputs 0..15
  *
- *     sum of x * weight = step * (sum over the planes of place * sum of x * field) + least * sum of x
- *
  * A chunk's sum for a stays within 16 bits: 16 inputs times 15, 32 times 3.
- *
- * weights: for each two outputs (the last of an odd number has a companion of zeros) the planes, the largest fields
- * first; the inputs of a row are filled up to 32.
  */
-#include <string.h>
-
-#include "sb_fixedpoint.h"
-#include "sb_kernels.h"
-#include "sb_plain.h"
-
-#define BLOCK 32 /* inputs */
-
-typedef struct {
-  int32_t a, b;
-} two_sums;
-
-/* Inputs, in blocks. */
-typedef struct {
-  const int8_t *from, *end;
-} run;
+#include "sb_fields.h"
 
 /* Adds the products of an input with the fields of both outputs that begin at bit `shift` of their halves. */
 SB_INLINE uint32_t add_both(uint32_t joint, int8_t x, uint32_t word, int32_t shift, uint32_t mask)
@@ -66,12 +43,12 @@ SB_INLINE uint32_t add_word(uint32_t joint, const int8_t *x, uint32_t word, int3
 
 /* Adds `place` times the products of two runs with one plane, a chunk of `inputs` at a time. Gives the address of the
    next plane. */
-SB_INLINE const uint32_t *add_plane(two_sums *to, const run *runs, const uint32_t *words, int32_t bits, uint32_t fields,
-                                    int32_t inputs, int32_t place)
+SB_INLINE const uint32_t *add_plane(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t bits,
+                                    uint32_t fields, int32_t inputs, int32_t place)
 {
   const uint32_t mask = sb_kept(fields);
-  two_sums s = {0, 0};
-  for (const run *const last = runs + 1; runs <= last; runs++) {
+  sb_two_sums s = {0, 0};
+  for (const sb_inputs *const last = runs + 1; runs <= last; runs++) {
     for (const int8_t *x = runs->from; x != runs->end;) {
       uint32_t joint = 0;
       for (const int8_t *const end = x + inputs; x != end; x += 16 / bits) {
@@ -87,58 +64,26 @@ SB_INLINE const uint32_t *add_plane(two_sums *to, const run *runs, const uint32_
   return words;
 }
 
-static SB_APART const uint32_t *add_fours(two_sums *to, const run *runs, const uint32_t *words, int32_t place)
+static SB_APART const uint32_t *add_fours(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 4, 0x000f000fu, BLOCK / 2, place);
+  return add_plane(to, runs, words, 4, 0x000f000fu, SB_FIELDS_BLOCK / 2, place);
 }
 
-static SB_APART const uint32_t *add_twos(two_sums *to, const run *runs, const uint32_t *words, int32_t place)
+static SB_APART const uint32_t *add_twos(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 2, 0x00030003u, BLOCK, place);
+  return add_plane(to, runs, words, 2, 0x00030003u, SB_FIELDS_BLOCK, place);
 }
 
-static SB_APART const uint32_t *add_ones(two_sums *to, const run *runs, const uint32_t *words, int32_t place)
+static SB_APART const uint32_t *add_ones(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 1, 0x00010001u, BLOCK, place);
-}
-
-/* Of the last block of inputs, where it is not whole, there is a copy that zeros fill up. */
-static void one_row(const sb_fields_fully_connected_layer *layer, const int8_t *input, int8_t *output)
-{
-  int8_t last[BLOCK] = {0};
-  const int32_t over = layer->input_size % BLOCK, bits = layer->bits, step = layer->step;
-  const int8_t *const whole_end = input + (layer->input_size - over);
-  memcpy(last, whole_end, (size_t)over);
-  const run runs[2] = {{input, whole_end}, {last, last + (over > 0 ? BLOCK : 0)}};
-  int32_t total = 0;
-  for (int32_t i = 0; i < layer->input_size; i++) {
-    total += input[i];
-  }
-  total *= layer->least;
-  const uint32_t *words = (const uint32_t *)(const void *)layer->weights;
-  for (int32_t c = 0; c < layer->output_size; c += 2) {
-    two_sums s = {total, total};
-    if (bits >= 4) {
-      words = add_fours(&s, runs, words, step << (bits - 4));
-    }
-    if ((bits & 2) != 0) {
-      words = add_twos(&s, runs, words, step << (bits & 1));
-    }
-    if ((bits & 1) != 0) {
-      words = add_ones(&s, runs, words, step);
-    }
-    const int32_t sums[2] = {s.a, s.b};
-    for (int32_t i = 0; i < 2 && c + i < layer->output_size; i++) {
-      output[c + i] = sb_output(sums[i], &layer->channels[c + i], layer->shifts[c + i], layer->output_zero_point,
-                                layer->low, layer->high);
-    }
-  }
+  return add_plane(to, runs, words, 1, 0x00010001u, SB_FIELDS_BLOCK, place);
 }
 
 void sb_fully_connected_fields_s8_scalar(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                          int8_t *output)
 {
   for (int32_t row = 0; row < layer->rows; row++) {
-    one_row(layer, input + row * layer->input_size, output + row * layer->output_size);
+    sb_connect_fields(layer, input + row * layer->input_size, output + row * layer->output_size, add_fours, add_twos,
+                      add_ones);
   }
 }

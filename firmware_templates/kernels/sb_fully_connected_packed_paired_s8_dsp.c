@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * FullyConnected with packed weights and SIMD instructions: those of some outputs at a time, an even number of them, are
- * unpacked and met by sb_fully_connected_paired_s8_dsp. The drawing stands in sb_packed_rows.h.
+ * FullyConnected with packed weights and SIMD instructions: those of some outputs at a time, an even number of them,
+ * are unpacked and met by sb_fully_connected_paired_s8_dsp. The drawing stands in sb_packed_rows.h.
  */
 #include "sb_kernels.h"
 

@@ -6,7 +6,7 @@
 #include "sb_packed_rows.h"
 
 void sb_fully_connected_packed_s8_mve(const sb_packed_fully_connected_layer *layer, const int8_t *input, int8_t *output,
-                                   void *scratch)
+                                      void *scratch)
 {
   sb_connect_packed(layer, input, output, scratch, sb_fully_connected_s8_mve);
 }
