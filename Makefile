@@ -11,6 +11,8 @@ DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/s
 
 PYTHON  := .venv/bin/python
 SUBBYTE := .venv/bin/subbyte
+# How the streaming network is trained; the weights' width and recipe come with each run.
+STREAM  := --epochs 20 --qat-epochs 4 --lr 0.05 --threads 1 --device cpu
 # DRY_RUN=1 shows the command of a programmer instead of running it.
 DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 # A budget that somebody names must exist; the default one counts where it stands.
@@ -19,7 +21,7 @@ LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budge
 BENCH_TO := $(if $(filter-out 0,$(CHECK)),--check docs/benchmarks.json,--out docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden bench series costs flash report budget verify setup-demo setup-test clean distclean
+.PHONY: help demo test check format lint types golden bench series stream costs flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +55,13 @@ bench: setup-demo  ## our engine on benchmark networks, every core, beside its p
 
 series: setup-demo  ## accuracy over the width of the weights, days of training that go on where they stopped: RUNS=… DATA=…
 	$(SUBBYTE) series ds_cnn_s pless_sweep_wm1.25_5 --data "$(DATA)" -o "$(RUNS)" --page docs/reproduction.md
+
+stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4 and 1 bits; its DET curves: RUNS=… DATA=…
+	$(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_float" $(STREAM) --qat-lr 0.0005
+	for bits in 8 5 4 1; do $(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_two_stage_$$bits" $(STREAM) \
+	  --recipe two-stage --weight-bits $$bits --absolute-cosine 0.1 || exit; done
+	$(SUBBYTE) eval "$(RUNS)/stream_float@float" $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --data "$(DATA)" \
+	  --det --hours 2 --svg docs/det_stream_250k.svg
 
 costs: setup-demo  ## measure every kernel on every core: writes toolchain/export/c/costs/*.toml
 	$(PYTHON) -m toolchain.bench.costs
