@@ -77,8 +77,8 @@ def det_svg(found: Evaluation) -> str:
     single = [[det_curve(model.counts, k) for model in found.models] for k in range(len(keywords))]
     fah = (1 / found.stream.hours, max(curve.fah[-1] for curve in curves))
     fah = (fah[0], max(fah[1], 10 * fah[0]))
-    lowest = min(float(frr) for curve in curves for frr in curve.frr)
-    axes = _Axes(_LEFT, _TOP, _PLOT_W, _PLOT_H, fah, (max(_LOWEST_FRR, lowest), 1.0))
+    axes = _Axes(_LEFT, _TOP, _PLOT_W, _PLOT_H, fah, _range_of(curves))
+    of_keywords = _range_of([curve for row in single for curve in row])
     below = _TOP + _PLOT_H + 96
     height = below + -(-len(keywords) // _PANELS) * (_PANEL_H + 40) + 10
     names = ", ".join(model.heard.listener.name for model in found.models)
@@ -95,16 +95,23 @@ def det_svg(found: Evaluation) -> str:
         f"hour of stream</text>",
         f'<text class="soft" x="20" y="{_TOP - 8}">keywords missed, %</text>',
         *_legend(found),
-        f'<text class="name" x="20" y="{below - 14}">Keyword by keyword, on the same axes</text>',
+        f'<text class="name" x="20" y="{below - 14}">Keyword by keyword: the same axis of '
+        f"false detections, 100 to {100 * of_keywords[0]:.2g} % missed</text>",
     ]
     for k, keyword in enumerate(keywords):
         left = 20 + k % _PANELS * (_PANEL_W + _PANEL_GAP)
         top = below + k // _PANELS * (_PANEL_H + 40) + 16
-        small = _Axes(left, top, _PANEL_W, _PANEL_H, axes.fah, axes.frr)
+        small = _Axes(left, top, _PANEL_W, _PANEL_H, axes.fah, of_keywords)
         parts.append(f'<g class="small">{_frame(small)}<text x="{left}" y="{top - 5}">{escape(keyword)}</text>')
         parts += [_line(small, curve, index) for index, curve in enumerate(single[k])]
         parts.append("</g>")
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _range_of(curves: list[Curve]) -> tuple[float, float]:
+    """Of the FRR: from the lowest that is not zero, within reason, to 1."""
+    lowest = min((float(frr) for curve in curves for frr in curve.frr if frr > 0), default=1.0)
+    return min(max(_LOWEST_FRR, lowest), 0.5), 1.0
 
 
 def _subtitle(found: Evaluation) -> str:
@@ -119,8 +126,10 @@ def _line(axes: _Axes, curve: Curve, index: int) -> str:
     """The curve over the axis' range, sampled: straight stretches are bent where axes are logarithmic."""
     sampled = np.geomspace(*axes.fah, 160)
     inside = curve.fah[(curve.fah > axes.fah[0]) & (curve.fah < axes.fah[1])]
-    places = np.unique(np.concatenate([sampled, inside]))
-    places = places[places <= max(float(curve.fah[-1]), axes.fah[0])]
+    # A curve ends where nothing more is detected, and where it leaves the plot.
+    end = min(max(float(curve.fah[-1]), axes.fah[0]), curve.fah_at(axes.frr[0]))
+    places = np.unique(np.concatenate([sampled, inside, [max(end, axes.fah[0])]]))
+    places = places[places <= max(end, axes.fah[0])]
     points = " ".join(f"{axes.x(fah):.1f},{axes.y(curve.frr_at(fah)):.1f}" for fah in places.tolist())
     return f'<polyline class="c{index % _COLOURS}" points="{points}"/>'
 
