@@ -23,10 +23,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "export": frozenset({"boards", "frontend", "graph"}),
     "device": frozenset({"boards", "export", "graph"}),
     "budget": frozenset({"boards", "device", "export", "graph"}),
+    "bits": frozenset({"arch", "boards", "device", "export", "graph"}),
     "verify": frozenset({"boards", "data", "device", "export", "frontend", "graph"}),
     "detect": frozenset({"data", "device", "frontend", "graph"}),
     "bench": frozenset({"arch", "boards", "device", "export", "graph", "verify"}),
-    "report": frozenset({"bench", "budget", "detect", "device", "export", "graph", "verify"}),
+    "report": frozenset({"arch", "bench", "bits", "budget", "detect", "device", "export", "graph", "verify"}),
 }
 # The command line imports what it likes, and nothing imports it.
 COMMAND_LINE = "cli"
