@@ -53,6 +53,7 @@ class RoundedModels:
     target: Target
     # Flash beyond constants and kernels: 0 without a board, else what links showed.
     beside: int = 0
+    _flash: dict[Allocation, int] = field(default_factory=dict)
     _rounded: dict[tuple[str, WeightSpec], RoundedWeights] = field(default_factory=dict)
     _operators: Mapping[str, Weighted] = field(default_factory=dict)
 
@@ -85,7 +86,10 @@ class RoundedModels:
 
     def flash(self, assignment: Assignment) -> int:
         """Estimated flash: as generated, and what was seen beside it."""
-        return flash_of(self.generated(self.at(assignment))) + self.beside
+        key = allocation(assignment)
+        if key not in self._flash:
+            self._flash[key] = flash_of(self.generated(self.at(assignment)))
+        return self._flash[key] + self.beside
 
     def n_weights(self, name: str) -> int:
         """Weights of a layer."""

@@ -3,7 +3,7 @@
 
     scan       what each layer alone loses at each width            -> sum over layers: the prediction
     knapsack   the K best allocations by that sum, exactly          (knapsack.py)
-    joint      the K are tried with all layers rounded at once      -> the best one
+    joint      they, and one width for all, with all layers at once -> the best one
     again      what each layer alone changes, seen from that one    -> a new sum, as long as it finds a better one
 
 A sum over layers is only a guide: errors of several layers add up, cancel, or meet where the network is already hurt.
@@ -70,7 +70,7 @@ def search_bits(
     """
     check_budget(problem, budget)
     told("choosing among single layers")
-    found = Found(budget, _joint(problem, _fitting(problem, budget, {}, best)), 0)
+    found = Found(budget, _joint(problem, _fitting(problem, budget, {}, best), _uniform_within(problem, budget)), 0)
     for turn in range(1, rounds + 1):
         told(f"looking around the best, round {turn}")
         around = found.best.specs
@@ -102,6 +102,13 @@ def smallest_allocation(problem: Problem) -> Assignment:
 def uniform(problem: Problem, spec: WeightSpec) -> Assignment:
     """Every layer at `spec`, or where it may not take that, at its own first."""
     return {name: spec if spec in specs else specs[0] for name, specs in problem.options.items()}
+
+
+def _uniform_within(problem: Problem, budget: int) -> list[Candidate]:
+    """One width for all layers, for each width with which that fits."""
+    specs = dict.fromkeys(spec for of in problem.options.values() for spec in of)
+    tried = [uniform(problem, spec) for spec in specs]
+    return [candidate(problem, one) for one in tried if problem.flash(one) <= budget]
 
 
 def candidate(problem: Problem, specs: Assignment) -> Candidate:

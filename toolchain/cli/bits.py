@@ -281,7 +281,7 @@ def _problem(models: RoundedModels, options: Mapping[str, Sequence[WeightSpec]],
 def _search(asked: _Asked, out: Path | None, as_json: bool) -> None:
     problem, models = asked.problem, asked.models
     others = _uniform(asked) if asked.uniform else {}
-    budgets = dict.fromkeys([*asked.budgets, *(one.flash_bytes for one in others.values())])
+    budgets = sorted({*asked.budgets, *(one.flash_bytes for one in others.values())})
     for budget in budgets:
         check_budget(problem, budget)
     linked: dict[Allocation, int] = {}
@@ -294,7 +294,7 @@ def _search(asked: _Asked, out: Path | None, as_json: bool) -> None:
     exact = {part: _accuracies(asked, rows, part) for part in parts}
     answers = Answers(problem.trials.subject.clips, linked, exact[Partition.VALIDATION], exact.get(Partition.TEST, {}))
     if out is not None:
-        _write(out, found, len(asked.budgets), asked.info.graph.name)
+        _write(out, [one for one in found if one.budget in asked.budgets], asked.info.graph.name)
     if as_json:
         print_json(
             {
@@ -315,7 +315,7 @@ def _search(asked: _Asked, out: Path | None, as_json: bool) -> None:
         return
     terminal = console()
     print_table(search_table(asked.info.graph.name, found, others, answers), terminal)
-    for one in found[: len(asked.budgets)]:
+    for one in found:
         print_table(best_table(one, answers.clips), terminal)
     terminal.print(f"Flash: {_counted(models)}.")
 
@@ -358,14 +358,14 @@ def _accuracies(asked: _Asked, rows: Sequence[Candidate], partition: Partition) 
     return found
 
 
-def _write(out: Path, found: Sequence[Found], n: int, name: str) -> None:
+def _write(out: Path, found: Sequence[Found], name: str) -> None:
     """The TOML of each budget that was asked for."""
-    for one in found[:n]:
+    for one in found:
         specs = one.best.specs
         plan = WeightPlan(Counter(specs.values()).most_common(1)[0][0], dict(specs))
         head = (
             f"# {name}: {one.best.flash_bytes} B of flash, budget {one.budget} B; rounded without training it loses "
             f"{one.best.trial.loss_increase:+.4f}.\n# Written by `subbyte bits`; `subbyte train --bits` reads it.\n"
         )
-        path = out if n == 1 else out / f"{one.budget}.toml"
+        path = out if len(found) == 1 else out / f"{one.budget}.toml"
         write_text(path, head + tomli_w.dumps(plan.to_dict()))

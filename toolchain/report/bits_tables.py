@@ -78,7 +78,7 @@ def scan_table(scan: Scan) -> Table:
 
 
 def search_table(model: str, found: Sequence[Found], others: Mapping[str, Candidate], answers: Answers) -> Table:
-    """One row a budget, then one row for each uniform width. others: name -> a uniform allocation."""
+    """One row a budget; behind it the uniform allocations of no more bytes. others: name -> a uniform one."""
     linked = any(size is not None for size in answers.linked.values())
     columns = (
         Column("budget", "B"),
@@ -109,7 +109,13 @@ def search_table(model: str, found: Sequence[Found], others: Mapping[str, Candid
         )
         return Row(cells, tone)
 
-    rows = [row(one.budget, one.best) for one in found] + [row(name, one) for name, one in others.items()]
+    rows, left = [], sorted(others, key=lambda name: others[name].flash_bytes)
+    for one in sorted(found, key=lambda one: one.budget):
+        rows.append(row(one.budget, one.best, Tone.GOOD))
+        while left and others[left[0]].flash_bytes <= one.budget:
+            rows.append(row(left[0], others[left[0]]))
+            left = left[1:]
+    rows += [row(name, others[name]) for name in left]
     layers = ", ".join(next(iter(found)).best.specs) if found else ""
     notes = (
         f"Layers: {layers}.",
