@@ -6,7 +6,14 @@ import pytest
 
 from tests.graphs import GraphBuilder, random_inputs
 from toolchain.arch.weights import WeightSpec
-from toolchain.bits.weights import least_scales, real_weights, rounded_weights, spec_of, weighted_operators, with_weights
+from toolchain.bits.weights import (
+    least_scales,
+    real_weights,
+    rounded_weights,
+    spec_of,
+    weighted_operators,
+    with_weights,
+)
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run_batch
 from toolchain.graph.tensor import Grid

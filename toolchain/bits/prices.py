@@ -14,12 +14,9 @@ from dataclasses import dataclass
 
 from toolchain.arch.weights import WeightSpec
 from toolchain.bits.trials import Assignment
-from toolchain.bits.weights import weighted_operators
-from toolchain.export.c import CLayer, CModel
+from toolchain.export.c import CModel
 from toolchain.export.c.costs import cost_table
-from toolchain.export.c.kernel_table import KERNELS
 from toolchain.graph.graph import Graph
-from toolchain.graph.tensor import Tensor
 
 # An assignment of all layers -> the network with those bits.
 Rounded = Callable[[Assignment], Graph]
@@ -50,24 +47,9 @@ def code_bytes(files: Sequence[str], model: CModel) -> int:
     return sum(costs.file_bytes.get(file, 0) for file in files) if costs else 0
 
 
-def stored_bytes(layer: CLayer, weights: Tensor | None) -> int:
-    """Flash of a layer's constants, its weights packed.
-
-    Where the generator has put them into int8 cells, they are counted as they are packed: a whole byte at the end of
-    the tensor, no more.
-    """
-    cells = sum(constant.n_bytes for constant in layer.constants if constant.role == "weights")
-    if weights is None or cells < weights.container_bytes:
-        return layer.constant_bytes
-    return layer.constant_bytes - weights.container_bytes + weights.storage_bytes
-
-
 def flash_of(model: CModel) -> int:
     """What a network itself takes: its constants and the code of its kernels."""
-    graph = model.banded.source
-    weights = {op.name: graph.tensor(op.weights) for op in weighted_operators(graph)}
-    constants = sum(stored_bytes(layer, weights.get(layer.name)) for layer in model.whole_layers)
-    return constants + code_bytes(model.kernels, model)
+    return model.constant_bytes + code_bytes(model.kernels, model)
 
 
 def layer_prices(
@@ -85,23 +67,16 @@ def layer_prices(
     for done, spec in enumerate(specs):
         told(done, len(specs))
         model = generate(rounded({name: spec if spec in of else of[0] for name, of in options.items()}))
-        graph, constants = model.banded.source, 0
-        weights = {op.name: graph.tensor(op.weights) for op in weighted_operators(graph)}
+        constants = 0
         for layer in model.whole_layers:
-            used = _files(layer.kernel)
+            used = frozenset(layer.files)
             files |= {file: code_bytes([file], model) for file in used}
             if layer.name in options:
                 if spec in options[layer.name]:
-                    prices[layer.name][spec] = Price(stored_bytes(layer, weights[layer.name]), used)
+                    prices[layer.name][spec] = Price(layer.constant_bytes, used)
             else:
                 constants += layer.constant_bytes
                 anyway |= used
     told(len(specs), len(specs))
     rest = constants + sum(files[file] for file in anyway)
     return Prices(prices, {file: 0 if file in anyway else size for file, size in files.items()}, rest)
-
-
-def _files(functions: str) -> frozenset[str]:
-    """Files of the kernels that a layer calls; several where it is cut into bands."""
-    wanted = set(functions.split(", "))
-    return frozenset(file for kernel in KERNELS if kernel.function in wanted for file in kernel.files)

@@ -31,7 +31,7 @@ class CLayer:
     """One operator in the generated model.
 
     origin: the operator of the network that it is, or of which it is a band of rows. kernel: the C function, "" where
-    nothing is called. passed_over: better kernels and why they could not be taken.
+    nothing is called; files: of C that it needs, in kernels/. passed_over: better kernels and why they could not be taken.
     constants: symbols that stand here first; one that an earlier layer has already is not repeated.
     in_place: the inputs whose bytes the output takes: overwritten, viewed, or joined where they lie. estimate: what it
     takes by the measured costs of its kernel, at GCC's -O2; None where that was not measured.
@@ -41,6 +41,7 @@ class CLayer:
     origin: str
     kind: str
     kernel: str
+    files: tuple[str, ...]
     passed_over: tuple[tuple[str, str], ...]
     rounding: str
     macs: int
@@ -163,6 +164,7 @@ def _together(op: Operator, bands: list[CLayer]) -> CLayer:
         origin=op.name,
         kind=op.kind,
         kernel=", ".join(kernels),
+        files=tuple(sorted({file for band in bands for file in band.files})),
         passed_over=computing[0].passed_over,
         rounding=computing[0].rounding,
         macs=sum(band.macs for band in bands),

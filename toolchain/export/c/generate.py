@@ -146,7 +146,7 @@ def c_sources(
         estimate = costs.estimate(graph, op, kernel, code) if costs else None
         layers.append(_layer(banded, op, choices[op.name], function, constants, plan, estimate))
         views.append(_layer_view(graph, op, index, layers[-1], plan, tuple(definitions), calls))
-    kernels = tuple(sorted({file for choice in choices.values() for file in choice.kernel.files}))
+    kernels = tuple(sorted({file for layer in layers for file in layer.files}))
     inputs, outputs = ports_of(graph, graph.inputs, "input"), ports_of(graph, graph.outputs, "output")
     view = ModelView(
         prefix=names.prefix,
@@ -207,6 +207,7 @@ def _layer(
         origin=banded.origins[op.name],
         kind=op.kind,
         kernel=function,
+        files=choice.kernel.files,
         passed_over=choice.passed_over,
         rounding=choice.kernel.rounding,
         macs=macs(op, banded.graph.tensor),
