@@ -31,7 +31,8 @@ class CLayer:
     """One operator in the generated model.
 
     origin: the operator of the network that it is, or of which it is a band of rows. kernel: the C function, "" where
-    nothing is called; files: of C that it needs, in kernels/. passed_over: better kernels and why they could not be taken.
+    nothing is called. files: names of the C files in kernels/ that it needs. passed_over: better kernels and why they
+    could not be taken.
     constants: symbols that stand here first; one that an earlier layer has already is not repeated.
     in_place: the inputs whose bytes the output takes: overwritten, viewed, or joined where they lie. estimate: what it
     takes by the measured costs of its kernel, at GCC's -O2; None where that was not measured.
