@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prices and links: the generator's own figures, and a firmware within its budget."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 
 from tests.graphs import GraphBuilder
 from toolchain.arch.weights import WeightSpec
-from toolchain.bits.firmware import RoundedModels, Target, search_firmware
-from toolchain.bits.prices import flash_of, layer_prices
-from toolchain.bits.search import Problem, search_bits
+from toolchain.bits.firmware import RoundedModels, Target
+from toolchain.bits.prices import layer_prices
+from toolchain.bits.search import Problem, flash_bytes, search_bits, search_sized, uniform
 from toolchain.bits.trials import Allocation, Assignment, ClipScores, Subject, Trials
 from toolchain.boards import load_board
 from toolchain.core import known_core
-from toolchain.errors import BudgetError, ModelError
+from toolchain.errors import ModelError
 from toolchain.export.c import Aims, Optimise
 from toolchain.graph.graph import Graph
 
@@ -40,52 +38,36 @@ def _problem(models: RoundedModels) -> Problem:
     options = dict.fromkeys(layers, SPECS)
     prices = layer_prices(options, models.at, models.generated, lambda done, total: None)
     subject = Subject(models.graph.sha256, "none", "validation", 4, layers)
-    return Problem(options, prices, Trials(subject, judge), models.flash)
+    return Problem(options, prices, Trials(subject, judge))
 
 
 @pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m4", "cortex-m55"])
 def test_prices_add_up_to_what_is_generated(graph: Graph, core: str) -> None:
     """Of a network at one width: every layer's price, the code of their kernels once, and the rest."""
     models = RoundedModels(graph, Target(known_core(core), aims=Aims(Optimise.SIZE)))
-    prices = _problem(models).prices
+    problem = _problem(models)
     for spec in SPECS:
-        taken = [of[spec] for of in prices.layers.values()]
-        files = frozenset[str]().union(*(price.files for price in taken))
-        summed = sum(price.constant_bytes for price in taken) + sum(prices.files[file] for file in files)
-        assert summed + prices.rest_bytes == flash_of(models.generated(models.at(dict.fromkeys(prices.layers, spec))))
+        assert flash_bytes(problem, uniform(problem, spec)) == models.share(uniform(problem, spec))
 
 
 def test_fewer_bits_take_fewer_bytes(graph: Graph) -> None:
     models = RoundedModels(graph, Target(known_core("cortex-m4"), aims=Aims(Optimise.SIZE)))
-    sizes = [models.flash(dict.fromkeys(models.trained, spec)) for spec in SPECS]
+    sizes = [models.size(dict.fromkeys(models.trained, spec)) for spec in SPECS]
     assert sizes == sorted(sizes) and sizes[0] < 0.5 * sizes[-1]
 
 
 @pytest.mark.arm
 def test_the_firmware_that_is_found_is_linked_within_its_budget(graph: Graph) -> None:
     models = RoundedModels(graph, Target(known_core("cortex-m4"), load_board("mps2-an386"), aims=Aims(Optimise.SIZE)))
-    whole = models.link({})
-    models.beside += whole - models.flash({})
-    problem = _problem(models)
-    linked: dict[Allocation, int] = {}
+    whole = models.size({})
+    problem = _problem(models).costing(whole - models.share({}))
+    sized: dict[Allocation, int] = {}
     budget = whole - 12_000
-    found = search_firmware(models, lambda: search_bits(problem, budget, rounds=0), linked, lambda text: None)
-    (size,) = {size for key, size in linked.items() if key == tuple(found.best.specs.items())}
-    assert size <= budget and size == models.link(found.best.specs)
-    assert size > budget - 4_000, "most of what is allowed is used"
-    widths: Mapping[str, WeightSpec] = found.best.specs
-    assert min(spec.bits for spec in widths.values()) < 8
-
-
-@pytest.mark.arm
-def test_a_budget_that_only_estimates_meet_is_refused(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each link shows a little more than the estimate before it allowed for."""
-    models = RoundedModels(graph, Target(known_core("cortex-m4"), load_board("mps2-an386")))
-    problem = _problem(models)
-    budget = models.flash(dict.fromkeys(models.trained, SPECS[1])) + 50
-    monkeypatch.setattr(RoundedModels, "link", lambda self, specs: max(budget + 1, self.flash(specs) + 5))
-    with pytest.raises(BudgetError, match=f"--max-flash {budget:,} B"):
-        search_firmware(models, lambda: search_bits(problem, budget, rounds=0), {}, lambda text: None)
+    found = search_sized(problem, budget, lambda one: search_bits(one, budget, rounds=0), models.size, sized)
+    size = sized[tuple(found.best.specs.items())]
+    assert budget - 4_000 < size <= budget, "most of what is allowed is used, and no more"
+    assert size == models.size(found.best.specs)
+    assert min(spec.bits for spec in found.best.specs.values()) < 8
 
 
 def test_a_network_without_weights_has_no_bits_to_choose() -> None:

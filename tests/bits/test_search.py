@@ -10,8 +10,8 @@ import pytest
 
 from toolchain.arch.weights import WeightSpec
 from toolchain.bits.prices import Price, Prices
-from toolchain.bits.search import Problem, candidate, search_bits, smallest_allocation, uniform
-from toolchain.bits.trials import Assignment, ClipScores, Subject, Trials
+from toolchain.bits.search import Problem, candidate, search_bits, search_sized, smallest_allocation, uniform
+from toolchain.bits.trials import Allocation, Assignment, ClipScores, Subject, Trials
 from toolchain.errors import BudgetError, ModelError
 
 WEIGHTS = {"stem": 400, "depthwise": 300, "pointwise": 2000, "tail": 900}
@@ -50,7 +50,7 @@ def _problem(path: Path | None = None, options: Mapping[str, tuple[WeightSpec, .
     }
     prices = Prices(layers, {f"k{spec.bits}": KERNEL_BYTES for spec in SPECS}, REST)
     subject = Subject("network", "data", "validation", 50, dict.fromkeys(WEIGHTS, WeightSpec()))
-    return Problem(options, prices, Trials(subject, _judge, path), _flash)
+    return Problem(options, prices, Trials(subject, _judge, path))
 
 
 def _everything() -> list[dict[str, WeightSpec]]:
@@ -78,7 +78,7 @@ def test_a_budget_below_the_least_says_what_the_least_is() -> None:
     least = min(_flash(specs) for specs in _everything())
     assert _flash(smallest_allocation(problem)) == least
     assert search_bits(problem, least).best.flash_bytes == least
-    with pytest.raises(BudgetError, match=rf"takes {least:,} B at the least, with weights of 1 bit; 1 B more"):
+    with pytest.raises(BudgetError, match=rf"{least:,} B are the least possible, with weights of 1 bit; 1 B more"):
         search_bits(problem, least - 1)
 
 
@@ -88,17 +88,33 @@ def test_a_layer_that_is_kept_is_not_touched() -> None:
     assert all(one.specs["stem"] == WeightSpec() for one in found.candidates)
 
 
-def test_where_a_mixed_network_gets_larger_kernels_the_search_keeps_to_what_is_real() -> None:
-    """The generator's figure is more than the sum of single prices as soon as widths differ."""
-    problem = _problem()
-    real = Problem(
-        problem.options,
-        problem.prices,
-        problem.trials,
-        lambda specs: _flash(specs) + (300 if len(set(specs.values())) > 1 else 0),
-    )
-    for budget in (2000, 2300, 3000):
-        assert search_bits(real, budget).best.flash_bytes <= budget
+@pytest.mark.parametrize("beside", [-50, 0, 300])
+@pytest.mark.parametrize("mixed", [0, 150])
+def test_what_is_found_fits_as_a_whole(beside: int, mixed: int) -> None:
+    """Sizes are not the prices' sums: something lies beside all, and more as soon as widths differ."""
+
+    def size(specs: Assignment) -> int:
+        return _flash(specs) + beside + (mixed if len(set(specs.values())) > 1 else 0)
+
+    for budget in (2200, 2450, 3000, 4000):
+        sized: dict[Allocation, int] = {}
+        found = search_sized(_problem(), budget, lambda problem, to=budget: search_bits(problem, to), size, sized)
+        assert size(found.best.specs) <= budget and sized[tuple(found.best.specs.items())] == size(found.best.specs)
+        if not mixed:
+            least = min(_loss(specs) for specs in _everything() if size(specs) <= budget)
+            assert found.best.trial.loss_increase <= least + 0.02
+
+
+def test_sizes_that_always_show_more_are_an_error() -> None:
+    seen: list[int] = []
+
+    def size(specs: Assignment) -> int:
+        seen.append(1)
+        return 2501
+
+    with pytest.raises(BudgetError, match="--max-flash 2,500 B: "):
+        search_sized(_problem(), 2500, lambda problem: search_bits(problem, 2500, rounds=0), size, {})
+    assert len(seen) <= 8
 
 
 def test_the_same_is_found_twice_and_from_its_own_file(tmp_path: Path) -> None:

@@ -10,36 +10,44 @@ A sum over layers is only a guide: errors of several layers add up, cancel, or m
 Seen from the point that was chosen the sum is right to first order, so the following rounds correct what the first
 one took for granted. What is returned has the least joint loss of all that was tried and fits.
 
-Sizes: the knapsack works with prices of single layers; what it finds is sized by the generator, which may give a mixed
-network other kernels. Where that is over the budget, the knapsack is asked again with as much less.
+Sizes: the search works with prices of single layers. What it finds is then sized as a whole, by the generator, which
+may give a mixed network other kernels, or by the linker; what that shows beside the prices is added to them, and the
+search asked again, until what it finds has been sized before and fits.
+
+    search: A    -> size of A    -> prices    -> search: A or B    -> size of B    -> prices ...
+
+From the second size on prices only rise, so what was too large once is not found again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from toolchain.arch.weights import WeightSpec
 from toolchain.bits.knapsack import Option, best_options, least_bytes
 from toolchain.bits.prices import Prices
-from toolchain.bits.trials import Assignment, Trial, Trials, allocation
+from toolchain.bits.trials import Allocation, Assignment, Trial, Trials, allocation
 from toolchain.errors import BudgetError
 
-# Between the knapsack's sizes and the generator's: each time the excess is taken off, so two or three are enough.
-_CORRECTIONS = 8
+# Sizes of one search. Two agree, as a rule: the first shows what lies beside the prices.
+_SIZES = 8
 
 
 @dataclass(frozen=True)
 class Problem:
-    """options: layer -> specs that it may take, in the network's order. flash: what an allocation really takes."""
+    """options: layer -> specs that it may take, in the network's order."""
 
     options: Mapping[str, Sequence[WeightSpec]]
     prices: Prices
     trials: Trials
-    flash: Callable[[Assignment], int]
+
+    def costing(self, more: int) -> "Problem":
+        """The same with `more` bytes beside the layers."""
+        return replace(self, prices=replace(self.prices, rest_bytes=self.prices.rest_bytes + more))
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """specs: of every layer. predicted: the sum over layers that found it; trial: all layers at once."""
+    """specs: of every layer. flash_bytes: by prices. predicted: the sum over layers; trial: all layers at once."""
 
     specs: Mapping[str, WeightSpec]
     flash_bytes: int
@@ -70,26 +78,62 @@ def search_bits(
     """
     check_budget(problem, budget)
     told("choosing among single layers")
-    found = Found(budget, _joint(problem, _fitting(problem, budget, {}, best), _uniform_within(problem, budget)), 0)
+    found = Found(budget, _by_loss(_fitting(problem, budget, {}, best), _uniform_within(problem, budget)), 0)
     for turn in range(1, rounds + 1):
         told(f"looking around the best, round {turn}")
         around = found.best.specs
-        again = _joint(problem, _fitting(problem, budget, around, best), (found.best,))
+        again = _by_loss(_fitting(problem, budget, around, best), found.candidates[:1])
         if again[0].trial.loss_increase >= found.best.trial.loss_increase:
             break
         found = Found(budget, again, turn)
     return found
 
 
+def search_sized(
+    problem: Problem,
+    budget: int,
+    search: Callable[[Problem], Found],
+    size: Callable[[Assignment], int],
+    sized: dict[Allocation, int],
+) -> Found:
+    """`search` until what it finds takes no more than `budget` by `size`.
+
+    sized: sizes that are known, and those that become known. Raises BudgetError where that does not come about.
+    """
+    for turn in range(_SIZES):
+        found = search(problem)
+        specs = found.best.specs
+        key = allocation(specs)
+        known = key in sized
+        if not known:
+            sized[key] = size(specs)
+        beside = sized[key] - found.best.flash_bytes
+        if sized[key] <= budget and (known or not beside):
+            return found
+        problem = problem.costing(max(beside, 0) if turn else beside)
+    raise BudgetError(
+        f"--max-flash {budget:,} B: prices and sizes do not meet; the smallest that was sized takes "
+        f"{min(sized.values()):,} B: allow a little more"
+    )
+
+
 def check_budget(problem: Problem, budget: int) -> None:
     """Raises BudgetError where no allocation fits, naming the least that does."""
     smallest = smallest_allocation(problem)
-    least = problem.flash(smallest)
+    least = flash_bytes(problem, smallest)
     if budget < least:
         raise BudgetError(
-            f"--max-flash {budget:,} B: the network takes {least:,} B at the least, with {_widths(smallest)}; "
+            f"--max-flash {budget:,} B: {least:,} B are the least possible, with {_widths(smallest)}; "
             f"{least - budget:,} B more are needed, or a smaller network"
         )
+
+
+def flash_bytes(problem: Problem, specs: Assignment) -> int:
+    """What an allocation takes by the prices of its layers."""
+    prices = [problem.prices.layers[name][spec] for name, spec in specs.items()]
+    files = frozenset[str]().union(*(price.files for price in prices))
+    own = sum(price.constant_bytes for price in prices)
+    return problem.prices.rest_bytes + own + sum(problem.prices.files[file] for file in files)
 
 
 def smallest_allocation(problem: Problem) -> Assignment:
@@ -108,45 +152,34 @@ def _uniform_within(problem: Problem, budget: int) -> list[Candidate]:
     """One width for all layers, for each width with which that fits."""
     specs = dict.fromkeys(spec for of in problem.options.values() for spec in of)
     tried = [uniform(problem, spec) for spec in specs]
-    return [candidate(problem, one) for one in tried if problem.flash(one) <= budget]
+    return [candidate(problem, one) for one in tried if flash_bytes(problem, one) <= budget]
 
 
 def candidate(problem: Problem, specs: Assignment) -> Candidate:
     """Any allocation as the search sees it."""
     predicted = sum(problem.trials.of({name: spec}).loss_increase for name, spec in specs.items())
-    return Candidate(specs, problem.flash(specs), predicted, problem.trials.of(specs))
+    return Candidate(specs, flash_bytes(problem, specs), predicted, problem.trials.of(specs))
 
 
-def _fitting(problem: Problem, budget: int, around: Assignment, best: int) -> list[tuple[Assignment, int, float]]:
-    """The best allocations by the sum of single changes seen from `around`; with size and sum. At least one."""
+def _fitting(problem: Problem, budget: int, around: Assignment, best: int) -> list[Candidate]:
+    """The best allocations by the sum of single changes seen from `around`, then tried."""
     start = problem.trials.of(around).loss_increase
     losses = {
         name: {spec: problem.trials.of({**around, name: spec}).loss_increase - start for spec in specs}
         for name, specs in problem.options.items()
     }
     layers, files = _layers(problem, losses)
-    allowance = budget - problem.prices.rest_bytes
-    for _ in range(_CORRECTIONS):
-        found = best_options(layers, files, allowance, best)
-        sized = [
-            (specs, problem.flash(specs), taken.loss) for taken in found for specs in [_named(problem, taken.options)]
-        ]
-        fitting = [entry for entry in sized if entry[1] <= budget]
-        if fitting or not sized:
-            break
-        allowance -= min(size for _, size, _ in sized) - budget
-    if not fitting:
-        smallest = smallest_allocation(problem)
-        fitting = [(smallest, problem.flash(smallest), sum(losses[name][spec] for name, spec in smallest.items()))]
-    return [(specs, size, start + loss) for specs, size, loss in fitting]
+    rest = problem.prices.rest_bytes
+    found = []
+    for taken in best_options(layers, files, budget - rest, best):
+        specs = _named(problem, taken.options)
+        found.append(Candidate(specs, taken.n_bytes + rest, start + taken.loss, problem.trials.of(specs)))
+    return found
 
 
-def _joint(
-    problem: Problem, found: Iterable[tuple[Assignment, int, float]], others: Sequence[Candidate] = ()
-) -> tuple[Candidate, ...]:
-    """All layers at once, by what that loses."""
-    tried = [Candidate(specs, size, predicted, problem.trials.of(specs)) for specs, size, predicted in found]
-    known = {allocation(one.specs): one for one in (*tried, *others)}
+def _by_loss(*found: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """All of them once, by joint loss."""
+    known = {allocation(one.specs): one for some in found for one in some}
     return tuple(sorted(known.values(), key=lambda one: (one.trial.loss_increase, one.flash_bytes)))
 
 

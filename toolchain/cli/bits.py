@@ -12,7 +12,7 @@ import tomli_w
 import typer
 
 from toolchain.arch.weights import WeightPlan, WeightSpec
-from toolchain.bits.firmware import RoundedModels, Target, search_firmware
+from toolchain.bits.firmware import RoundedModels, Target
 from toolchain.bits.prices import layer_prices
 from toolchain.bits.search import (
     Candidate,
@@ -21,6 +21,7 @@ from toolchain.bits.search import (
     candidate,
     check_budget,
     search_bits,
+    search_sized,
     uniform,
 )
 from toolchain.bits.trials import Allocation, Assignment, ClipScores, Subject, Trials, allocation
@@ -270,12 +271,12 @@ def _scan(
 
 
 def _problem(models: RoundedModels, options: Mapping[str, Sequence[WeightSpec]], trials: Trials) -> Problem:
-    if models.target.board is not None:
-        with waiting(f"Building for {models.target.board.id}"):
-            models.beside += models.link({}) - models.flash({})
     with progress_bar("Pricing widths") as progress:
-        prices = layer_prices(options, models.at, models.generated, progress)
-    return Problem(options, prices, trials, models.flash)
+        problem = Problem(options, layer_prices(options, models.at, models.generated, progress), trials)
+    if models.target.board is None:
+        return problem
+    with waiting(f"Building for {models.target.board.id}"):
+        return problem.costing(models.size({}) - models.share({}))
 
 
 def _search(asked: _Asked, out: Path | None, as_json: bool) -> None:
@@ -284,14 +285,15 @@ def _search(asked: _Asked, out: Path | None, as_json: bool) -> None:
     budgets = sorted({*asked.budgets, *(one.flash_bytes for one in others.values())})
     for budget in budgets:
         check_budget(problem, budget)
-    linked: dict[Allocation, int] = {}
+    sized: dict[Allocation, int] = {}
     found = []
     with waiting("Searching") as told:
         for budget in budgets:
-            found.append(_found(asked, budget, linked, told))
+            found.append(_found(asked, budget, sized, told))
     rows = [one.best for one in found] + list(others.values())
     parts = (Partition.VALIDATION, Partition.TEST) if asked.test else (Partition.VALIDATION,)
     exact = {part: _accuracies(asked, rows, part) for part in parts}
+    linked = sized if models.target.board else {}
     answers = Answers(problem.trials.subject.clips, linked, exact[Partition.VALIDATION], exact.get(Partition.TEST, {}))
     if out is not None:
         _write(out, [one for one in found if one.budget in asked.budgets], asked.info.graph.name)
@@ -327,16 +329,20 @@ def _counted(models: RoundedModels) -> str:
     return f"the network's constants and kernels on {models.target.core.name}; --board counts the linked firmware"
 
 
-def _found(asked: _Asked, budget: int, linked: dict[Allocation, int], told: Callable[[str], None]) -> Found:
-    """The search for one budget; with a board until what is linked fits."""
+def _found(asked: _Asked, budget: int, sized: dict[Allocation, int], told: Callable[[str], None]) -> Found:
+    """The search for one budget, until what it finds fits as a whole."""
 
     def said(text: str) -> None:
         told(f"{budget:,} B: {text}")
 
-    def search() -> Found:
-        return search_bits(asked.problem, budget, best=asked.best, rounds=asked.rounds, told=said)
+    def search(problem: Problem) -> Found:
+        return search_bits(problem, budget, best=asked.best, rounds=asked.rounds, told=said)
 
-    return search() if asked.models.target.board is None else search_firmware(asked.models, search, linked, said)
+    def size(specs: Assignment) -> int:
+        said("building what was found")
+        return asked.models.size(specs)
+
+    return search_sized(asked.problem, budget, search, size, sized)
 
 
 def _uniform(asked: _Asked) -> dict[str, Candidate]:
