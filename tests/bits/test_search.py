@@ -105,6 +105,19 @@ def test_what_is_found_fits_as_a_whole(beside: int, mixed: int) -> None:
             assert found.best.trial.loss_increase <= least + 0.02
 
 
+def test_one_width_for_all_is_not_lost_to_prices_that_rose_for_mixed_ones() -> None:
+    def size(specs: Assignment) -> int:
+        return _flash(specs) + (150 if len(set(specs.values())) > 1 else 0)
+
+    problem = _problem()
+    for spec in SPECS:
+        other = candidate(problem, uniform(problem, spec))
+        budget = size(other.specs)
+        found = search_sized(problem, budget, lambda one, to=budget: search_bits(one, to, rounds=0), size, {})
+        assert found.best.trial.loss_increase <= other.trial.loss_increase
+        assert size(found.best.specs) <= budget
+
+
 def test_sizes_that_always_show_more_are_an_error() -> None:
     seen: list[int] = []
 

@@ -16,7 +16,8 @@ search asked again, until what it finds has been sized before and fits.
 
     search: A    -> size of A    -> prices    -> search: A or B    -> size of B    -> prices ...
 
-From the second size on prices only rise, so what was too large once is not found again.
+From the second size on prices only rise, so what was too large once is not found again. Risen prices may hide one width
+for all layers, which was priced rightly before; so those that lose less are sized in the end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -100,6 +101,7 @@ def search_sized(
 
     sized: sizes that are known, and those that become known. Raises BudgetError where that does not come about.
     """
+    rivals = _uniform_within(problem, budget)
     for turn in range(_SIZES):
         found = search(problem)
         specs = found.best.specs
@@ -109,12 +111,27 @@ def search_sized(
             sized[key] = size(specs)
         beside = sized[key] - found.best.flash_bytes
         if sized[key] <= budget and (known or not beside):
-            return found
+            return _held_against(found, rivals, size, sized)
         problem = problem.costing(max(beside, 0) if turn else beside)
     raise BudgetError(
         f"--max-flash {budget:,} B: prices and sizes do not meet; the smallest that was sized takes "
         f"{min(sized.values()):,} B: allow a little more"
     )
+
+
+def _held_against(
+    found: Found, rivals: Sequence[Candidate], size: Callable[[Assignment], int], sized: dict[Allocation, int]
+) -> Found:
+    """`found`, or first in it the rival that loses least, if it loses less and fits as a whole."""
+    for rival in _by_loss(rivals):
+        key = allocation(rival.specs)
+        if rival.trial.loss_increase >= found.best.trial.loss_increase:
+            break
+        if key not in sized:
+            sized[key] = size(rival.specs)
+        if sized[key] <= found.budget:
+            return replace(found, candidates=(rival, *found.candidates))
+    return found
 
 
 def check_budget(problem: Problem, budget: int) -> None:
