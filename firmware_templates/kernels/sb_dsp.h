@@ -124,6 +124,12 @@ SB_INLINE uint32_t sb_sxtb16_ror8(uint32_t bytes)
   return bytes;
 }
 
+SB_INLINE uint32_t sb_add_halves(uint32_t a, uint32_t b)
+{
+  __asm__("sadd16 %0, %1, %2" : "=r"(a) : "r"(a), "r"(b));
+  return a;
+}
+
 SB_INLINE uint32_t sb_sxtab16(uint32_t sums, uint32_t bytes)
 {
   __asm__("sxtab16 %0, %1, %2" : "=r"(sums) : "r"(sums), "r"(bytes));
@@ -168,9 +174,26 @@ SB_INLINE int32_t sb_smmla(int32_t a, int32_t b, int32_t sum)
   return sum;
 }
 
+#define SB_LONG_PRODUCT(name, instruction)                                                \
+  SB_INLINE int32_t name(int32_t a, uint32_t b, int32_t sum)                              \
+  {                                                                                       \
+    __asm__(instruction " %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(sum));        \
+    return sum;                                                                           \
+  }
+
+SB_LONG_PRODUCT(sb_smlawb, "smlawb")
+SB_LONG_PRODUCT(sb_smlawt, "smlawt")
+#undef SB_LONG_PRODUCT
+
 SB_INLINE int32_t sb_ssat8_line(int32_t x)
 {
   __asm__("ssat %0, #8, %1, asr #19" : "=r"(x) : "r"(x));
+  return x;
+}
+
+SB_INLINE int32_t sb_ssat8_14(int32_t x)
+{
+  __asm__("ssat %0, #8, %1, asr #14" : "=r"(x) : "r"(x));
   return x;
 }
 
@@ -303,6 +326,23 @@ SB_INLINE int32_t sb_smmla(int32_t a, int32_t b, int32_t sum)
   return sb_wrapping_add(sum, (int32_t)((int64_t)a * b >> 32));
 }
 
+/* sum + a * (low or high half of b) / 2^16, the quotient rounded downwards. */
+SB_INLINE int32_t sb_smlawb(int32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, (int32_t)((int64_t)a * sb_low(b) >> 16));
+}
+
+SB_INLINE int32_t sb_smlawt(int32_t a, uint32_t b, int32_t sum)
+{
+  return sb_wrapping_add(sum, (int32_t)((int64_t)a * sb_high(b) >> 16));
+}
+
+/* x / 2^14, rounded downwards, within int8. */
+SB_INLINE int32_t sb_ssat8_14(int32_t x)
+{
+  return sb_clamp(x >> 14, INT8_MIN, INT8_MAX);
+}
+
 /* x / 2^16, rounded downwards, within int8. */
 SB_INLINE int32_t sb_ssat8_high_half(int32_t x)
 {
@@ -313,6 +353,12 @@ SB_INLINE int32_t sb_ssat8_high_half(int32_t x)
 SB_INLINE int32_t sb_ssat8_line(int32_t x)
 {
   return sb_clamp(x >> 19, INT8_MIN, INT8_MAX);
+}
+
+/* The sums of both halves, each modulo 2^16. */
+SB_INLINE uint32_t sb_add_halves(uint32_t a, uint32_t b)
+{
+  return ((a + b) & 0xffffu) | ((a & 0xffff0000u) + (b & 0xffff0000u));
 }
 
 /* Both halves of `sums`, each modulo 2^16, plus bytes 0 and 2, or 1 and 3. */

@@ -84,6 +84,29 @@ typedef struct {
   int8_t raised; /* of lines: see there */
 } sb_paired_conv_layer;
 
+/* Conv2D by the kernels named `triple`, which take the weights of three channels as two int16: see sb_triple_dsp.h. */
+typedef struct {
+  sb_paired_conv_layer conv; /* `weights`: packed, as in sb_unpack_triples_dsp.c; tables: for whole threes of channels */
+  uint16_t quads;            /* fours of values of a window, as a patch holds them */
+  int8_t bits, step, least;  /* a weight is step * u + least, where u has `bits` bits */
+} sb_triple_conv_layer;
+
+/* Conv2D by the kernels named `planes`, which take weights of few bits as planes of signs: see sb_planes.h. */
+typedef struct {
+  const int8_t *weights;
+  union { /* [output_channels] */
+    const sb_channel *channels;
+    const sb_line *lines;
+  };
+  const int8_t *shifts; /* as in sb_conv_layer; none beside lines */
+  sb_window window;
+  uint16_t input_channels, output_channels;
+  int8_t input_zero_point, output_zero_point;
+  int8_t low, high;
+  int8_t planes;
+  int8_t doubled; /* 0 or 1: sums are doubled between two planes; see there */
+} sb_planes_conv_layer;
+
 /* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W
    exchanged. */
 typedef struct {
@@ -223,6 +246,12 @@ void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *o
 void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
                                   void *scratch);
+void sb_conv2d_triple_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_triple_relu_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
+void sb_conv2d_planes_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_planes_relu_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
 
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
@@ -230,6 +259,12 @@ void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, in
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
+void sb_conv2d_1x1_triple_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_triple_relu_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output,
+                                      void *scratch);
+void sb_conv2d_1x1_planes_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_planes_relu_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output,
                                       void *scratch);
 
 /* Output channel c reads input channel c / (output_channels / input_channels).

@@ -27,7 +27,7 @@ from toolchain.graph.graph import Graph
 from toolchain.graph.ops import OPERATORS
 from toolchain.graph.reference import run_batch
 
-CORES = (known_core("cortex-m55"), known_core("cortex-m3"))  # one of them takes any kernel
+CORES = tuple(map(known_core, ("cortex-m55", "cortex-m3", "cortex-m4")))  # one of them takes any kernel
 KERNEL_FOLDER = asset_folder("firmware_templates") / "kernels"
 
 

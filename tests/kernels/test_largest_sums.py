@@ -13,6 +13,7 @@ from toolchain.export.c import c_sources
 from toolchain.export.c.kernel_table import KERNELS, candidates
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run_batch
+from toolchain.graph.tensor import Grid
 
 ENDS = [2**31 - 1, -(2**31)]
 
@@ -65,3 +66,49 @@ def test_a_fully_connected_layer_that_shifts_large_sums_furthest(bias: list[int]
     graph = _with_factor(net, 2.0**-23)
     assert _refused(graph, "cortex-m55", kernel) is None
     _check_exact(graph, "cortex-m55", kernel)
+
+
+def _rows(size: int, largest: int) -> np.ndarray:
+    """Three rows: the largest weights, their negatives, and both in turn."""
+    in_turn = np.where(np.arange(size) % 2, largest, -largest)
+    return np.array([np.full(size, largest), np.full(size, -largest), in_turn])
+
+
+def _of_few_bits(weights: np.ndarray, bits: int, grid: Grid) -> Graph:
+    net = GraphBuilder(shape=(1, 3, 3, weights.shape[1]), scale=0.05, zero_point=7)
+    net.conv2d(3, weights=weights, bits=bits, grid=grid, per_channel=False, zero_point=-128)
+    return net.graph()
+
+
+@pytest.mark.parametrize("kernel", ["sb_conv2d_1x1_planes_relu_s8_dsp", "sb_conv2d_1x1_planes_s8_dsp"])
+@pytest.mark.parametrize(
+    ("bits", "grid", "most"), [(1, Grid.MID_RISE, 255), (2, Grid.MID_RISE, 85), (2, Grid.MID_TREAD, 127)]
+)
+def test_sums_of_signs_fill_their_16_bits(kernel: str, bits: int, grid: Grid, most: int) -> None:
+    largest = (1 << bits) - 1 if grid is Grid.MID_RISE else 1
+    for inputs, taken in ((most, True), (most + 1, False)):
+        graph = _of_few_bits(_rows(inputs, largest), bits, grid)
+        reason = _refused(graph, "cortex-m4", kernel)
+        assert (reason is None) == taken and (taken or "16 bits" in str(reason))
+        _check_exact(graph, "cortex-m4", kernel)
+
+
+def test_256_signs_fit_where_one_is_a_plus() -> None:
+    weights = np.full((3, 256), -1)
+    weights[:, 77] = 1
+    graph = _of_few_bits(weights, 1, Grid.MID_RISE)
+    assert _refused(graph, "cortex-m4", "sb_conv2d_1x1_planes_s8_dsp") is None
+    _check_exact(graph, "cortex-m4", "sb_conv2d_1x1_planes_s8_dsp")
+
+
+@pytest.mark.parametrize("kernel", ["sb_conv2d_1x1_triple_relu_s8_dsp", "sb_conv2d_1x1_triple_s8_dsp"])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_sums_of_three_channels_stay_apart(kernel: str, order: tuple[int, int, int]) -> None:
+    """131 weights of 31 reach 519,808, one more 523,776: past 2^19 - 2^10."""
+    for inputs, taken in ((131, True), (132, False)):
+        weights = _rows(inputs, 31)[list(order)]
+        graph = _of_few_bits(weights, 6, Grid.MID_TREAD)
+        reason = _refused(graph, "cortex-m4", kernel)
+        biased = "relu" not in kernel  # the bias counts as well
+        assert (taken and (biased or reason is None)) or "beyond 523264" in str(reason)
+        _check_exact(graph, "cortex-m4", kernel)

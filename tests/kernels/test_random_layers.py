@@ -22,6 +22,7 @@ from toolchain.export.c.kernel import never_in_place
 from toolchain.export.c.kernel_table import KERNELS
 from toolchain.graph.graph import Graph
 from toolchain.graph.reference import run_batch
+from toolchain.graph.tensor import Grid
 
 LAYERS = 40
 # Sums up to which one form or another is exact.
@@ -40,6 +41,22 @@ def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int
         lambda: rng.integers(-127, 128, shape),
     )
     return np.asarray(kinds[int(rng.integers(len(kinds)))](), np.int64)
+
+
+# Bits and grids of weights that some kernels keep apart from those of 8 bits.
+_FEW_BITS = ((1, Grid.MID_RISE), (2, Grid.MID_RISE), (3, Grid.MID_RISE), *((b, Grid.MID_TREAD) for b in (2, 3, 4, 6)))
+
+
+def _any_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], dict[str, object]]:
+    """Weights of 8 bits, or every second time of fewer, and what to tell GraphBuilder about them."""
+    if rng.random() < 0.5:
+        return _weights(rng, shape), {}
+    bits, grid = _FEW_BITS[int(rng.integers(len(_FEW_BITS)))]
+    levels = np.arange(1 - (1 << bits), 1 << bits, 2)
+    if grid is Grid.MID_TREAD:
+        levels = np.arange(1 - (1 << bits - 1), 1 << bits - 1)
+    few = levels[[0, -1]] if rng.random() < 0.3 else levels
+    return np.asarray(rng.choice(few, shape), np.int64), {"bits": bits, "grid": grid}
 
 
 def _bias(rng: np.random.Generator, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -79,13 +96,13 @@ def _append_layer(net: GraphBuilder, rng: np.random.Generator, draw: Draw) -> No
     more = {"stride": stride, "padding": padding}
     match draw(0, 6):
         case 0:
-            weights = _weights(rng, (draw(1, 20), channels))
-            net.conv2d(len(weights), weights=weights, bias=_bias(rng, weights), **_clamped(draw))
+            weights, storage = _any_weights(rng, (draw(1, 20), channels))
+            net.conv2d(len(weights), weights=weights, bias=_bias(rng, weights), **storage, **_clamped(draw))
             _factors(net, rng)
         case 1:
-            weights = _weights(rng, (draw(1, 9), *kernel, channels))
+            weights, storage = _any_weights(rng, (draw(1, 9), *kernel, channels))
             bias = _bias(rng, weights.reshape(len(weights), -1))
-            net.conv2d(len(weights), kernel, weights=weights, bias=bias, **more, **_clamped(draw))
+            net.conv2d(len(weights), kernel, weights=weights, bias=bias, **storage, **more, **_clamped(draw))
             _factors(net, rng)
         case 2 | 3:
             multiplier = draw(1, 3) if channels < 8 else 1

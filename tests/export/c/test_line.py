@@ -4,7 +4,15 @@
 import numpy as np
 import pytest
 
-from toolchain.export.c.line import LINE_BITS, RAISED_LINE_BITS, Lines, fit_lines, fit_raised_lines
+from toolchain.export.c.line import (
+    LINE_BITS,
+    PLANE_LINE_BITS,
+    RAISED_LINE_BITS,
+    Lines,
+    fit_lines,
+    fit_plane_lines,
+    fit_raised_lines,
+)
 from toolchain.graph.fixedpoint import multiply_rounding_twice
 from toolchain.graph.requantisation import Requantisation
 
@@ -67,10 +75,29 @@ def test_raised_line_gives_the_byte_of_two_roundings_for_every_sum(zero_point: i
         assert np.array_equal(np.clip(x >> RAISED_LINE_BITS, zero_point, 127), expected)
 
 
+@pytest.mark.parametrize("unit", [1, 2])
+@pytest.mark.parametrize("shift", [1, 0, -1, -2, -5, -7])
+def test_line_of_signs_gives_the_byte_of_two_roundings_for_every_sum(unit: int, shift: int) -> None:
+    """Up to a factor of 2, where a shift to the left, or none, rounds once."""
+    rng = np.random.default_rng([9, unit, 8 - shift])
+    rows = rng.choice([-1, 1], (5, 40)).astype(np.int8)
+    bias = rng.integers(-900, 900, 5).astype(np.int64)
+    requantisation = Requantisation(rng.integers(1 << 30, (1 << 31) - (1 << 28), 5), np.full(5, shift))
+    lines = fit_plane_lines(rows, unit, bias, requantisation, -100, -100, 127)
+    assert lines is not None
+    for channel, sums in enumerate(_sums(rows)):
+        x = (unit * sums * int(lines[channel, 0]) >> 16) + int(lines[channel, 1])
+        assert int(np.abs(x).max()) < 1 << 31
+        scaled = multiply_rounding_twice(
+            sums + bias[channel], requantisation.multipliers[channel], requantisation.shifts[channel]
+        )
+        assert np.array_equal(np.clip(x >> PLANE_LINE_BITS, -100, 127), np.clip(scaled - 100, -100, 127))
+
+
 def test_raised_lines_are_of_all_channels_or_none() -> None:
     rows = np.full((2, 9), 64, np.int8)
     bias = np.zeros(2, np.int64)
-    requantisation = Requantisation(np.array([1500000001, 1 << 30]), np.array([-8, -1]))
+    requantisation = Requantisation(np.array([1500000001, 1 << 30]), np.array([-8, 4]))
     assert fit_raised_lines(rows, bias, requantisation, 0, 0, 127) is None
     flat = Requantisation(np.array([1500000001, 0]), np.array([-8, 0]))
     assert fit_raised_lines(rows, bias, flat, 0, 0, 127) is not None

@@ -125,7 +125,7 @@ def test_eight_bits_are_not_packed() -> None:
 def test_generated_c_unpacks_before_the_kernel_runs_from_there() -> None:
     net = GraphBuilder("few", (1, 4, 4, 32))
     net.storage = (3, Grid.MID_TREAD)
-    model = c_sources(net.conv2d(32).graph(), known_core("cortex-m4"), table=KERNELS)
+    model = c_sources(net.conv2d(32).graph(), known_core("cortex-m55"), table=KERNELS)
     (layer,) = model.layers
     place = model.plan.scratch_of(layer.name)
     assert place is not None

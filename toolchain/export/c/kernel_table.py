@@ -20,7 +20,9 @@ from toolchain.export.c.rows import (
     images,
     packed,
     paired,
+    planes,
     scalar,
+    triple,
 )
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
@@ -36,8 +38,14 @@ _EIGHT_BITS: tuple[Kernel, ...] = (
     *images.KERNELS,
     *elements.KERNELS,
 )
-# Before those, the same from packed weights: they take layers of fewer bits.
-KERNELS: tuple[Kernel, ...] = (*packed.KERNELS, *packed.from_packed(_EIGHT_BITS), *_EIGHT_BITS)
+# Before those what takes layers of fewer bits: kernels of their own, and the same from packed weights.
+KERNELS: tuple[Kernel, ...] = (
+    *planes.KERNELS,
+    *triple.KERNELS,
+    *packed.KERNELS,
+    *packed.from_packed(_EIGHT_BITS),
+    *_EIGHT_BITS,
+)
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,20 @@ def paired_rows(rows: Rows, run: int) -> NDArray[np.int8]:
     >>> paired_rows(np.arange(10, dtype=np.int8).reshape(1, 10), 5).reshape(-1, 2)[:, 0].tolist()
     [0, 2, 1, 3, 5, 7, 6, 8, 4, 0, 9, 0]
     """
+    weights = paired_weights(in_patch_order(rows, run))
+    return np.ascontiguousarray(weights.astype("<i2")).reshape(-1).view(np.int8)
+
+
+def in_patch_order(rows: Rows, run: int) -> Rows:
+    """As the values stand in one of three patches, sb_paired_dsp.h: [C, K], K filled up with zeros to whole fours.
+
+    run: length of the runs in which a window is read. Whole fours of all runs come first, then what they leave over.
+    """
     runs = rows.reshape(len(rows), -1, run)  # [C, runs, run]
     whole = run & ~3
     ordered = np.concatenate([part.reshape(len(rows), -1) for part in (runs[:, :, :whole], runs[:, :, whole:])], axis=1)
-    quads = paired_weights(ordered).reshape(-1, 4)[:, _SXTB16_ORDER]
-    return np.ascontiguousarray(quads.astype("<i2")).reshape(-1).view(np.int8)
+    quads = np.pad(ordered, ((0, 0), (0, -ordered.shape[1] % 4))).reshape(len(rows), -1, 4)
+    return np.ascontiguousarray(quads[:, :, _SXTB16_ORDER]).reshape(len(rows), -1)
 
 
 def interleaved_fours(rows: Rows) -> NDArray[np.int8]:

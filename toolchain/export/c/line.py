@@ -26,6 +26,8 @@ Int64 = NDArray[np.int64]
 LINE_BITS = 19
 # The same for sums of activations and weights as they are, which leave less room: SSAT in sb_three_pixels_relu_s8_dsp.
 RAISED_LINE_BITS = 16
+# The same for sums of signs: they are small, and their factors large. SSAT in sb_eight_pixels_planes_relu_s8_dsp.c.
+PLANE_LINE_BITS = 14
 # Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
 _LEAST_SCALED, _MOST_SCALED = 8, 16
 _MOST_RAISED = 20
@@ -106,19 +108,25 @@ def fit_lines(
 
 
 def fit_raised_lines(
-    rows: NDArray[np.int8], bias: Int64, requantisation: Requantisation, zero_point: int, low: int, high: int
+    rows: NDArray[np.int8],
+    bias: Int64,
+    requantisation: Requantisation,
+    zero_point: int,
+    low: int,
+    high: int,
+    least: int = _LEAST_SCALED,
 ) -> tuple[NDArray[np.int32], int] | None:
     """Lines as `fit_lines` for sums as they are, all of them times one power of 2: (slope, start) int32 [C, 2], power.
 
-    None where no power fits all channels. Their outputs have RAISED_LINE_BITS fraction bits. Weights of a few bits have
-    small sums and large factors, and both leave the same room: up to a factor of 2^4.
+    None where no power from `least` on fits all channels. Their outputs have RAISED_LINE_BITS fraction bits. Weights of
+    a few bits have small sums and large factors, and both leave the same room: up to a factor of 2^4.
     """
     used = requantisation.multipliers != 0
     steepest = int(requantisation.shifts[used].max(initial=-31))
     if steepest > _MOST_RAISED - RAISED_LINE_BITS - 1:
         return None
     stairs = staircase(rows, bias, requantisation, zero_point, low, high)
-    for raised in range(max(_LEAST_SCALED, RAISED_LINE_BITS + 1 + steepest), _MOST_RAISED + 1):
+    for raised in range(max(least, RAISED_LINE_BITS + 1 + steepest), _MOST_RAISED + 1):
         lines = []
         for c in range(len(rows)):
             line = _fit(stairs, c, raised, bias, requantisation, zero_point, low, high, bits=RAISED_LINE_BITS)
@@ -128,6 +136,31 @@ def fit_raised_lines(
         else:
             return np.array(lines, np.int64).astype(np.int32), raised
     return None
+
+
+def fit_plane_lines(
+    rows: NDArray[np.int8],
+    unit: int,
+    bias: Int64,
+    requantisation: Requantisation,
+    zero_point: int,
+    low: int,
+    high: int,
+) -> NDArray[np.int32] | None:
+    """Lines as `fit_lines` for sums that are `unit` (1 or 2) times those of the rows and fit an int16: (slope, start)
+    int32 [C, 2]; None where a channel has none.
+
+    SMLAWB divides by 2^16, as if a sum stood in the high half of its word. Outputs have PLANE_LINE_BITS fraction bits.
+    """
+    stairs = staircase(rows, bias, requantisation, zero_point, low, high)
+    scaled = 16 + unit - 1
+    lines = []
+    for c in range(len(rows)):
+        line = _fit(stairs, c, scaled, bias, requantisation, zero_point, low, high, bits=PLANE_LINE_BITS)
+        if line is None:
+            return None
+        lines.append(line)
+    return np.array(lines, np.int64).astype(np.int32)
 
 
 def _fit(

@@ -22,17 +22,28 @@ from toolchain.graph.ops import Add, AveragePool2D, Conv2D, DepthwiseConv2D, Ful
 @dataclass(frozen=True)
 class Blocks:
     """What one pass of a kernel's innermost loops takes. rows: of pixels, in depthwise kernels. tile: pixels that meet
-    a channel's weights once they are loaded; 0 where these are loaded for every block of pixels."""
+    a channel's weights once they are loaded; 0 where these are loaded for every block of pixels. planes: whether it
+    looks up sums by planes of signs. unpacks: whether it unpacks weights, field by field, before it begins."""
 
     pixels: int = 1
     channels: int = 1
     products: int = 1
     rows: int = 1
     tile: int = 0
+    planes: bool = False
+    unpacks: bool = False
 
 
 # Those that take more than one at a time; see the drawings in their files.
 BLOCKS = {
+    "sb_conv2d_1x1_planes_relu_s8_dsp": Blocks(8, 1, 4, planes=True),
+    "sb_conv2d_1x1_planes_s8_dsp": Blocks(8, 1, 4, planes=True),
+    "sb_conv2d_planes_relu_s8_dsp": Blocks(8, 1, 4, planes=True),
+    "sb_conv2d_planes_s8_dsp": Blocks(8, 1, 4, planes=True),
+    "sb_conv2d_1x1_triple_relu_s8_dsp": Blocks(3, 3, 4, unpacks=True),
+    "sb_conv2d_1x1_triple_s8_dsp": Blocks(3, 3, 4, unpacks=True),
+    "sb_conv2d_triple_relu_s8_dsp": Blocks(3, 3, 4, unpacks=True),
+    "sb_conv2d_triple_s8_dsp": Blocks(3, 3, 4, unpacks=True),
     "sb_conv2d_1x1_paired_relu_s8_dsp": Blocks(3, 2, 4),
     "sb_conv2d_1x1_paired_s8_dsp": Blocks(3, 2, 4),
     "sb_conv2d_paired_relu_s8_dsp": Blocks(3, 2, 4),
@@ -126,7 +137,16 @@ def _(op: Conv2D, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[str, in
     kept = max(band - op.stride.h, 0)
     tiles = _blocks(pixels, blocks.tile) if blocks.tile else 0
     loaded = band + (rows - 1) * (band - kept)
-    return {
+    bits = graph.tensor(op.weights).bits
+    few_bits = {}
+    if blocks.planes:
+        passes = bits * pixel_blocks * whole
+        in_words = product_blocks - product_blocks % 8
+        few_bits = {"planes": passes, "planes_in_words": passes * in_words}
+        few_bits["planes_left_over"] = passes * (product_blocks - in_words)
+    if blocks.unpacks:
+        few_bits = {"unpacked_fields": bits.bit_count() * _blocks(channels, blocks.channels) * product_blocks}
+    return few_bits | {
         "layer": 1,
         "pixels": pixels,
         "rows": pixels * kernel_h,

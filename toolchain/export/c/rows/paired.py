@@ -54,10 +54,10 @@ def _refuses_paired(graph: Graph, op: Conv2D, core: Core) -> str | None:
 def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding, four input channels or more; DSP instructions; every channel's factor below 1/2 and
     its sums below 2^23; no weight of -128 beside one < 0."""
-    return _refuses_pixels(graph, op) or _refuses_paired(graph, op, core)
+    return refuses_pixels(graph, op) or _refuses_paired(graph, op, core)
 
 
-def _refuses_pixels(graph: Graph, op: Conv2D) -> str | None:
+def refuses_pixels(graph: Graph, op: Conv2D) -> str | None:
     if not is_pointwise(op, graph.tensor(op.weights)):
         return "not 1x1 with stride 1 and no padding"
     return "fewer than four input channels" if graph.tensor(op.input).shape[3] < 4 else None
@@ -66,24 +66,25 @@ def _refuses_pixels(graph: Graph, op: Conv2D) -> str | None:
 def _refuses_band(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """DSP instructions; input channels in fours where it is dilated along W; every channel's factor below 1/2 and its
     sums below 2^23; no weight of -128 beside one < 0."""
-    return _refuses_runs(graph, op) or _refuses_paired(graph, op, core)
+    return refuses_runs(graph, op) or _refuses_paired(graph, op, core)
 
 
-def _refuses_runs(graph: Graph, op: Conv2D) -> str | None:
-    taps = _run(graph, op) % 4 and op.dilation.w > 1
+def refuses_runs(graph: Graph, op: Conv2D) -> str | None:
+    """Of a window that is read by its taps, as each of them has to be whole fours."""
+    taps = run_of(graph, op) % 4 and op.dilation.w > 1
     return "dilated along W, and input channels not in fours" if taps else None
 
 
 def _refuses_pointwise_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """As sb_conv2d_1x1_paired_s8_dsp, for factors below 2^4, and every channel a straight line from sum to output, as
     most are where no output is below the zero point: toolchain/export/c/line.py."""
-    return _refuses_pixels(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
+    return refuses_pixels(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
 
 
 def _refuses_band_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """As sb_conv2d_paired_s8_dsp, for factors below 2^4, and every channel a straight line from sum to output, as most
     are where no output is below the zero point: toolchain/export/c/line.py."""
-    return _refuses_runs(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
+    return refuses_runs(graph, op) or _refuses_sums(graph, op, core) or _refuses_relu(graph, op)
 
 
 def _refuses_relu(graph: Graph, op: Conv2D) -> str | None:
@@ -96,13 +97,13 @@ def _lines(graph: Graph, op: Conv2D) -> tuple[NDArray[np.int32], int] | None:
     return fit_raised_lines(weight_rows(graph, op), bias, conv_requantisation(graph, op), zero_point, *op.activation)
 
 
-def _run(graph: Graph, op: Conv2D) -> int:
+def run_of(graph: Graph, op: Conv2D) -> int:
     """Length of the runs in which a window is read: a row of it, or a tap where it is dilated."""
     _, _, kernel_w, depth = graph.tensor(op.weights).shape
     return depth * (kernel_w if op.dilation.w == 1 else 1)
 
 
-def _patches_bytes(graph: Graph, op: Conv2D) -> int:
+def patches_bytes(graph: Graph, op: Conv2D) -> int:
     """Three windows of int16, filled up to a multiple of four."""
     return 24 * -(-window_size(graph, op) // 4)
 
@@ -112,13 +113,13 @@ def _band_rows(graph: Graph, op: Conv2D) -> int:
     return (graph.tensor(op.weights).shape[1] - 1) * op.dilation.h + 1
 
 
-def _patches_and_band_bytes(graph: Graph, op: Conv2D) -> int:
+def patches_and_band_bytes(graph: Graph, op: Conv2D) -> int:
     """Three windows of int16, filled up to a multiple of four, the rows of the image that they come from, 3 bytes."""
     _, reach_w = reach(graph, op)
-    return _patches_bytes(graph, op) + _band_rows(graph, op) * reach_w * graph.tensor(op.input).shape[3] + 3
+    return patches_bytes(graph, op) + _band_rows(graph, op) * reach_w * graph.tensor(op.input).shape[3] + 3
 
 
-def _band_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
+def band_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
     """Its input, if each row of outputs ends at or before the first row of it that is not yet in the band."""
     _, height, width, depth = graph.tensor(op.input).shape
     _, rows, columns, channels = graph.tensor(op.output).shape
@@ -133,7 +134,7 @@ def _layer(graph: Graph, op: Conv2D, function: str, table: Array, raised: int) -
     """The call of `function` with paired weights, a table of channels, and its power of 2."""
     weights = graph.tensor(op.weights)
     comment = f"{list(weights.shape)} as pairs of output channels in int16; {scales_text(weights)}"
-    values = paired_rows(weight_rows(graph, op), _run(graph, op))
+    values = paired_rows(weight_rows(graph, op), run_of(graph, op))
     arrays = (Array("weights", "int8_t", values, comment, words=True), table)
     return conv_code(graph, op, function, arrays, "sb_paired_conv_layer", (("raised", "int8_t", raised),))
 
@@ -169,7 +170,7 @@ KERNELS = (
         "twice",
         refuses=_refuses_pointwise_relu,
         code=_relu_code("sb_conv2d_1x1_paired_relu_s8_dsp"),
-        scratch_bytes=_patches_bytes,
+        scratch_bytes=patches_bytes,
         overwrites=pointwise_overwrites,
         helpers=_RELU_HELPERS,
     ),
@@ -179,7 +180,7 @@ KERNELS = (
         "twice",
         refuses=_refuses_pointwise,
         code=_code("sb_conv2d_1x1_paired_s8_dsp"),
-        scratch_bytes=_patches_bytes,
+        scratch_bytes=patches_bytes,
         overwrites=pointwise_overwrites,
         helpers=_HELPERS,
     ),
@@ -189,8 +190,8 @@ KERNELS = (
         "twice",
         refuses=_refuses_band_relu,
         code=_relu_code("sb_conv2d_paired_relu_s8_dsp"),
-        scratch_bytes=_patches_and_band_bytes,
-        overwrites=_band_overwrites,
+        scratch_bytes=patches_and_band_bytes,
+        overwrites=band_overwrites,
         helpers=(*_RELU_HELPERS, _BAND),
     ),
     Kernel(
@@ -199,8 +200,8 @@ KERNELS = (
         "twice",
         refuses=_refuses_band,
         code=_code("sb_conv2d_paired_s8_dsp"),
-        scratch_bytes=_patches_and_band_bytes,
-        overwrites=_band_overwrites,
+        scratch_bytes=patches_and_band_bytes,
+        overwrites=band_overwrites,
         helpers=(*_HELPERS, _BAND),
     ),
 )

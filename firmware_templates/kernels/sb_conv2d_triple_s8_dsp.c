@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conv2D of any kernel with weights of few bits, three channels in two numbers:
+ * see sb_triple_dsp.h.
+ */
+#include "sb_triple_dsp.h"
+
+void sb_conv2d_triple_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch)
+{
+  sb_convolve_triples(layer, input, output, scratch, false, sb_three_pixels_triple_s8_dsp);
+}
