@@ -14,7 +14,7 @@ import numpy as np
 from tests.graphs import STORAGES, GraphBuilder, float32
 from toolchain.graph import ops
 from toolchain.graph.graph import Graph
-from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
+from toolchain.graph.tensor import DType, Quantisation, Tensor
 
 Append = Callable[[GraphBuilder], object]
 ZERO_POINTS = (0, -128, 127, 5, -77)
@@ -40,16 +40,6 @@ def _far_apart(rows: int, size: int) -> np.ndarray:
     return weights
 
 
-def _few_bits(
-    channels: int,
-    kernel: tuple[int, int],
-    bits: int,
-    grid: Grid,
-    more: dict[str, object],
-) -> Append:
-    return lambda net: net.conv2d(channels, kernel, bits=bits, grid=grid, **more)  # type: ignore[arg-type]
-
-
 def _clipped(net: GraphBuilder) -> dict[str, object]:
     """Outputs that begin at the zero point."""
     return {"zero_point": -128, "activation": (-128, 127)}
@@ -59,39 +49,8 @@ INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
 # With a factor near 2^-22 their sums become large outputs, and with the zero point pass an int32 in between.
 NEAR_INT32_ENDS = [2**31 - 2**22, 2**22 - 2**31, 2**31 - 2**23, 2**23 - 2**31, 2**31 - 2**24, 2**30, -(2**30)]
 
-_RISE = {"grid": Grid.MID_RISE}
 # With one scale most channels are straight lines from sum to output.
 _FLAT = {"zero_point": -128, "per_channel": False}
-
-# Weights of few bits, for kernels that take nothing else.
-_FEW_BITS = (
-    *(
-        Case(f"{label}, {bits} bits {grid.value}", _few_bits(channels, kernel, bits, grid, around), shape)
-        for bits, grid in (
-            *((bits, Grid.MID_RISE) for bits in (1, 2, 3, 5)),
-            *((bits, Grid.MID_TREAD) for bits in (2, 4, 6)),
-        )
-        for label, channels, kernel, shape, around in (
-            ("1x1, one channel, one pixel", 1, (1, 1), (1, 1, 1, 1), {}),
-            ("1x1, seven pixels, odd channels, relu", 5, (1, 1), (1, 7, 1, 7), _FLAT),
-            ("1x1, nine pixels, a word of signs", 6, (1, 1), (1, 3, 3, 32), {}),
-            ("1x1, 19 pixels, more than a word, relu", 16, (1, 1), (1, 1, 19, 41), _FLAT),
-            ("1x1, 10 pixels to fewer channels, relu", 4, (1, 1), (1, 2, 5, 12), _FLAT),
-            ("3x3", 6, (3, 3), (1, 4, 5, 3), {}),
-            ("3x2, stride, dilation, relu", 4, (3, 2), (1, 9, 8, 5), _FLAT | {"stride": (2, 1), "dilation": (2, 1)}),
-            ("2x3, dilation of eight channels", 2, (2, 3), (1, 4, 6, 8), {"dilation": (1, 2)}),
-            ("2x2, asymmetric border, relu", 7, (2, 2), (1, 3, 3, 2), _FLAT | {"padding": (1, 0, 2, 1)}),
-        )
-    ),
-    Case("1x1, 1 bit, narrow", lambda n: n.conv2d(4, bits=1, **_RISE, **_relu(n)), (1, 3, 4, 20)),
-    Case("1x1, 1 bit, saturating", lambda n: n.conv2d(4, bits=1, **_RISE, gain=60.0), (1, 3, 4, 20)),
-    Case("1x1, 1 bit, no bias", lambda n: n.conv2d(4, bits=1, **_RISE, bias=False), (1, 3, 4, 20)),
-    Case("1x1, 1 bit, vanishing scale", lambda n: n.conv2d(3, bits=1, **_RISE, scale=1e6), (1, 2, 3, 8)),
-    Case("1x1, 1 bit, huge biases", lambda n: n.conv2d(7, bits=1, **_RISE, bias=INT32_EXTREMES), (1, 2, 2, 8)),
-    Case("1x1, 4 bits, narrow", lambda n: n.conv2d(4, bits=4, **_relu(n)), (1, 3, 4, 20)),
-    Case("1x1, 4 bits, no bias", lambda n: n.conv2d(5, bits=4, bias=False), (1, 3, 4, 20)),
-    Case("1x1, 4 bits, vanishing scale", lambda n: n.conv2d(5, bits=4, scale=1e6), (1, 2, 3, 8)),
-)
 
 CONV2D = (
     Case("1x1", lambda n: n.conv2d(6)),
@@ -173,7 +132,16 @@ CONV2D = (
     Case("weights of -128 and 127", lambda n: n.conv2d(2, (3, 3), weights=[-128] * 45 + [127] * 45)),
     Case("weights of 0", lambda n: n.conv2d(3, (3, 3), weights=np.zeros(135, int))),
     Case("2 bits", lambda n: n.conv2d(6, (3, 3), bits=2)),
-    *_FEW_BITS,
+    Case("1x1, seven pixels, odd channels, one scale", lambda n: n.conv2d(5, **_FLAT), (1, 7, 1, 7)),
+    Case("1x1, nine pixels, 32 channels", lambda n: n.conv2d(6, **_FLAT), (1, 3, 3, 32)),
+    Case("1x1, 19 pixels, 41 channels", lambda n: n.conv2d(16, **_FLAT), (1, 1, 19, 41)),
+    Case("1x1, ten pixels to fewer channels", lambda n: n.conv2d(4, **_FLAT), (1, 2, 5, 12)),
+    Case(
+        "3x2 relu, stride, dilation",
+        lambda n: n.conv2d(4, (3, 2), stride=(2, 1), dilation=(2, 1), **_FLAT),
+        (1, 9, 8, 5),
+    ),
+    Case("2x2 relu, asymmetric border", lambda n: n.conv2d(7, (2, 2), padding=(1, 0, 2, 1), **_FLAT), (1, 3, 3, 2)),
 )
 
 DEPTHWISE = (
