@@ -72,7 +72,7 @@ def test_first_weights_are_spread_evenly_and_as_large_as_the_familys() -> None:
     for name, fans in (("dense1", 980 + 192), ("dense2", 192 + 128)):
         ordered = weights_of(network, name).flatten().sort().values
         glorot = (6 / fans) ** 0.5
-        assert float(network.squashed()[name].quantiser.range.detach()) == pytest.approx(glorot, rel=0.01)
+        assert float(network.squashed()[name].quantiser.range) == pytest.approx(glorot, rel=0.01)
         uniform = torch.linspace(-glorot, glorot, len(ordered))
         assert float((ordered - uniform).abs().max()) < 0.03 * 2 * glorot
 
@@ -82,7 +82,7 @@ def test_rounded_weights_are_on_the_grid_that_the_plan_says(arch: ArchSpec) -> N
     network = first_stage(arch)
     for name, squashed in network.squashed().items():
         spec = plan_of(arch).of(name)
-        steps = weights_of(network, name) / squashed.scale.detach()
+        steps = weights_of(network, name) / squashed.scale
         assert torch.allclose(steps, steps.round(), atol=1e-3)
         integers = steps.round()
         assert float(integers.abs().max()) <= spec.limit
@@ -94,21 +94,21 @@ def test_rounded_weights_are_on_the_grid_that_the_plan_says(arch: ArchSpec) -> N
 
 @pytest.mark.parametrize("rounded", [False, True])
 def test_the_gradient_is_that_of_squashing(rounded: bool) -> None:
-    """dW / dQ = 1 - tanh^2(Q / u) while s = u; rounding passes it."""
+    """dW / dQ = 1 - tanh^2(Q / s), s stands still; rounding passes it."""
     weight = torch.linspace(-1, 1, 24).reshape(4, 6)
     squashed = SquashedWeight(weight, WeightSpec.of(4))
     squashed.rounded.fill_(rounded)
     trained = torch.nn.Parameter(squashed.right_inverse(weight).detach())
     outer = torch.linspace(0.5, 2, 24).reshape(4, 6)
     (squashed(trained) * outer).sum().backward()
-    expected = outer * (1 - torch.tanh(trained.detach() / squashed.unit) ** 2)
+    expected = outer * (1 - torch.tanh(trained.detach() / squashed.quantiser.range) ** 2)
+    assert squashed.quantiser.range.grad is None
     assert trained.grad is not None and torch.allclose(trained.grad, expected, rtol=1e-5)
 
 
-def test_the_regulariser_pulls_weights_to_the_grid_and_leaves_the_range_alone() -> None:
+def test_the_regulariser_pulls_weights_to_the_grid() -> None:
     network = first_stage(tiny_stream())
     before = float(network.distance_from_grid().detach())
-    ranges = [float(weight.quantiser.range.detach()) for weight in network.squashed().values()]
     for _ in range(600):
         network.zero_grad()
         network.distance_from_grid().backward()
@@ -116,7 +116,6 @@ def test_the_regulariser_pulls_weights_to_the_grid_and_leaves_the_range_alone() 
             for parameter in network.parameters():
                 parameter -= 0 if parameter.grad is None else parameter.grad
     assert float(network.distance_from_grid().detach()) < before / 2
-    assert [float(weight.quantiser.range.detach()) for weight in network.squashed().values()] == ranges
 
 
 def measured(course: TwoStage, source: SquashedNetwork) -> QuantisedNetwork:
@@ -149,7 +148,7 @@ def test_the_second_stage_computes_what_the_first_did_and_holds_its_weights(arch
         if old is None or new is None:
             continue
         name = layer.layer.name
-        on_grid = (weights_of(source, name) / source.squashed()[name].scale.detach()).round().numpy()
+        on_grid = (weights_of(source, name) / source.squashed()[name].scale).round().numpy()
         signs = np.ones(len(on_grid))
         weighted = network.weighted[name]
         assert isinstance(weighted, Weighted)
@@ -187,8 +186,9 @@ def test_a_run_keeps_rounded_epochs_writes_its_bits_and_goes_on_to_the_same_weig
     config = config_of(
         tiny_stream(),
         write_corpus(tmp_path / "corpus"),
-        epochs=6,
+        epochs=16,
         qat_epochs=2,
+        lr=0.2,
         qat_lr=0.01,
         batch=10,
         averaging=0.5,
@@ -198,8 +198,11 @@ def test_a_run_keeps_rounded_epochs_writes_its_bits_and_goes_on_to_the_same_weig
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
     record = train_run(config, whole.path)
     best = next(number for number in record.numbers if number["name"] == "float_validation_accuracy")
-    assert int(best["what"].split()[-1]) > 3, "the first half is not on any grid"
+    assert best["value"] > 0.3, "chance is 1/12"
+    assert int(best["what"].split()[-1]) > 8, "the first half is not on any grid"
     assert record.config["course"] == "two-stage"
+    second = next(number for number in record.numbers if number["name"] == "int8_validation_accuracy")
+    assert second["value"] > best["value"] - 0.2, "the second stage goes on from what the first one found"
     tested = next(number for number in record.numbers if number["name"] == "float_test_accuracy")
     assert tested["what"].endswith("weights on their grid, all else float")
     graph = read_onnx(whole.model)
@@ -209,7 +212,7 @@ def test_a_run_keeps_rounded_epochs_writes_its_bits_and_goes_on_to_the_same_weig
         (4, Grid.MID_TREAD),
         (3, Grid.MID_TREAD),
     ]
-    for steps in (20, 25):  # within the first half, and just behind it
+    for steps in (30, 60):  # within the first half, and just behind it
         with pytest.raises(KeyboardInterrupt):
             train_run(config, stopped.path, progress=_StopAfter(steps))
     train_run(config, stopped.path)

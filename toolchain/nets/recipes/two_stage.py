@@ -9,11 +9,12 @@
 The paper names these parts and gives no formula. What is taken for each here:
 
 * tanh: squashed weight distribution (Strom, Khan, Hamza, Interspeech 2022), which the authors' next paper names
-  (2303.02284). P begins as N(0, 0.85^2), whose tanh is nearly uniform, and s, one number a layer, such that W has the
-  mean square that the family's own initialiser gives: for Glorot's bound a, s = a. Both are trained.
-* What is stepped is Q = u P with u the first s, so that W = s tanh(Q / u) moves as fast as a weight that is not
-  squashed, and learning rates mean the same; P itself would be slower by u^2, about a hundred times.
-  No weight decay: it would gather W around 0, where squashing is there to spread it.
+  (2303.02284). P begins as N(0, 0.85^2), whose tanh is nearly uniform, and s, one number a layer, is such that W has
+  the mean square that the family's own initialiser gives: for Glorot's bound a, s = a. It stays so (theirs is 1): batch
+  norm takes up any factor in front of it, and where s was trained it walked through 0 once in four runs.
+* What is stepped is Q = s P, so that W = s tanh(Q / s) moves as fast as a weight that is not squashed, and learning
+  rates mean the same; P itself would be slower by s^2, about a hundred times. No weight decay: it would gather W around
+  0, where squashing is there to spread it.
 * b bits: rounded in the second half of the stage, gradients straight through (Bengio et al. 1308.3432); only its epochs
   can be kept. Measured: stream_250k, 1 bit, 10 epochs, validation: rounded from the first step 77.1 %, in the last
   three tenths 80.8 %, in the second half 82.1 % (float 84.8 %).
@@ -88,20 +89,19 @@ class TwoStage(StraightThrough):
 
 
 class SquashedWeight(nn.Module):
-    """Q -> W: what torch puts in front of a layer's weight. State: s, u, and whether W is rounded."""
+    """Q -> W: what torch puts in front of a layer's weight. State: s, and whether W is rounded."""
 
-    unit: Tensor
     rounded: Tensor
 
     def __init__(self, weight: Tensor, spec: WeightSpec) -> None:
         super().__init__()
         self.quantiser = Squashed(weight, spec, per_tensor=True)
-        self.register_buffer("unit", self.quantiser.range.detach().clone())
+        self.quantiser.range.requires_grad_(False)
         self.register_buffer("rounded", torch.tensor(False))
 
     def forward(self, trained: Tensor) -> Tensor:
         """W, in the shape of Q."""
-        squashed = trained / self.unit
+        squashed = trained / self.quantiser.range
         if not self.rounded:
             return self.quantiser.shadow(squashed)
         on_grid: Tensor = self.quantiser(squashed, self.scale.expand(len(squashed)))
@@ -109,14 +109,13 @@ class SquashedWeight(nn.Module):
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """The Q of a weight: what torch begins with."""
-        return self.quantiser.start(weight) * self.unit
+        return self.quantiser.start(weight) * self.quantiser.range
 
     @torch.no_grad()
     def initialise(self, trained: Tensor, mean_square: float, generator: torch.Generator) -> None:
-        """Draw Q, and set s and u so that W, uniform on (-s, s), has this mean square: s^2 / 3."""
+        """Draw Q, and set s so that W, uniform on (-s, s), has this mean square: s^2 / 3."""
         self.quantiser.range.fill_(math.sqrt(3 * mean_square))
-        self.unit.copy_(self.quantiser.range)
-        trained.copy_(uniform_start(trained.shape, generator) * self.unit)
+        trained.copy_(uniform_start(trained.shape, generator) * self.quantiser.range)
 
     @property
     def scale(self) -> Tensor:
@@ -125,7 +124,7 @@ class SquashedWeight(nn.Module):
 
     def distance_from_grid(self, trained: Tensor) -> Tensor:
         """Mean |cos|: 0 on the grid, 1 half way between two integers."""
-        steps = self.quantiser.steps(trained / self.unit)
+        steps = self.quantiser.steps(trained / self.quantiser.range)
         return absolute_cosine(steps, torch.ones(len(steps), device=steps.device), self.quantiser.spec)
 
 
