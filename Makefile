@@ -60,8 +60,8 @@ stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4
 	$(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_float" $(STREAM) --qat-lr 0.0005
 	for bits in 8 5 4 1; do $(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_two_stage_$$bits" $(STREAM) \
 	  --recipe two-stage --weight-bits $$bits --absolute-cosine 0.1 || exit; done
-	$(SUBBYTE) eval "$(RUNS)/stream_float@float" $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --data "$(DATA)" \
-	  --det --hours 2 --svg docs/det_stream_250k.svg
+	$(SUBBYTE) eval "$(RUNS)/stream_float@float" "$(RUNS)/stream_float" --data "$(DATA)" --det --hours 2 \
+	  $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --svg docs/det_stream_250k.svg
 
 costs: setup-demo  ## measure every kernel on every core: writes toolchain/export/c/costs/*.toml
 	$(PYTHON) -m toolchain.bench.costs
