@@ -11,13 +11,12 @@ The paper names these parts and gives no formula. What is taken for each here:
 * tanh: squashed weight distribution (Strom, Khan, Hamza, Interspeech 2022), which the authors' next paper names
   (2303.02284). P begins as N(0, 0.85^2), whose tanh is nearly uniform, and s, one number a layer, is such that W has
   the mean square that the family's own initialiser gives: for Glorot's bound a, s = a. It stays so (theirs is 1): batch
-  norm takes up any factor in front of it, and where s was trained it walked through 0 once in four runs.
+  norm takes up any factor in front of it, and where s was trained it was seen to walk through 0.
 * What is stepped is Q = s P, so that W = s tanh(Q / s) moves as fast as a weight that is not squashed, and learning
   rates mean the same; P itself would be slower by s^2, about a hundred times. No weight decay: it would gather W around
   0, where squashing is there to spread it.
 * b bits: rounded in the second half of the stage, gradients straight through (Bengio et al. 1308.3432); only its epochs
-  can be kept. Measured: stream_250k, 1 bit, 10 epochs, validation: rounded from the first step 77.1 %, in the last
-  three tenths 80.8 %, in the second half 82.1 % (float 84.8 %).
+  can be kept.
 * regulariser: absolute cosine (2303.02284) while weights are rounded, weighted by --absolute-cosine.
 * linear quantisation: the int8 grids, int32 biases and fixed-point factors of every training here (quantised.py). A
   gain is a factor of its channel's scale: folding it in leaves each integer as it is, but for the sign where the gain
