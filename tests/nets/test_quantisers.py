@@ -179,12 +179,11 @@ def test_fixed_range_is_the_formula_of_its_authors(bits: int) -> None:
 def test_learned_step_has_the_gradients_of_its_definition(spec: WeightSpec) -> None:
     weight = _even()
     quantiser = LearnedStep(weight, spec)
-    with torch.no_grad():
-        quantiser.step *= 0.7  # so that some weights lie beyond the grid
+    quantiser.first *= 0.7  # so that some weights lie beyond the grid
     trained = weight.clone().requires_grad_()
     upstream = torch.randn(weight.shape, generator=torch.Generator().manual_seed(7))
     (quantiser(trained, quantiser.scales(trained)) * upstream).sum().backward()
-    steps = weight / quantiser.step.detach()[:, None]
+    steps = weight / quantiser.first[:, None]
     pitch = 2 if spec.grid is Grid.MID_RISE else 1
     inside = steps.abs() <= spec.limit + pitch - 1
     assert not inside.all()
@@ -198,8 +197,7 @@ def test_learned_step_beyond_the_grid_is_the_slope_of_the_quantiser() -> None:
     """Where all weights are clamped nothing jumps, and finite differences must agree."""
     weight, spec = torch.full((1, 8), 5.0), WeightSpec.of(4)
     quantiser = LearnedStep(weight, spec)
-    with torch.no_grad():
-        quantiser.step.fill_(0.25)
+    quantiser.first.fill_(0.25)
     quantiser(weight, quantiser.scales(weight)).sum().backward()
     difference = (nearest(weight / 0.26, spec) * 0.26 - nearest(weight / 0.24, spec) * 0.24).sum() / 0.02
     assert quantiser.step.grad is not None
@@ -215,13 +213,22 @@ def test_squashed_weights_begin_as_least_squares_rounding() -> None:
         assert torch.allclose(found, wanted, atol=1e-5)
 
 
-def test_squashed_range_has_the_slope_of_the_levels() -> None:
-    weight = _even()
-    quantiser = Squashed(weight, WeightSpec.of(3))
-    trained = quantiser.start(weight)
-    quantiser(trained, quantiser.scales(trained)).sum().backward()
-    wanted = nearest(3 * torch.tanh(trained), WeightSpec.of(3)).sum(1) / 3
-    assert quantiser.range.grad is not None and torch.allclose(quantiser.range.grad, wanted, atol=1e-5)
+def test_a_learned_step_grows_as_it_is_moved_and_never_reaches_zero() -> None:
+    quantiser = LearnedStep(_even(), WeightSpec.of(4))
+    first = quantiser.first.clone()
+    with torch.no_grad():
+        quantiser.step += 0.3 * first
+        assert torch.allclose(quantiser.scales(_even()), 1.3 * first)
+        quantiser.step -= 10 * first
+    scales = quantiser.scales(_even())
+    assert bool((scales > 0).all()) and bool((scales < 1e-3 * first).all())
+    scales.sum().backward()
+    assert quantiser.step.grad is not None and bool((quantiser.step.grad > 0).all()), "it can come back"
+
+
+def test_eight_bits_have_no_step_to_learn() -> None:
+    assert isinstance(weight_quantiser(Method.LEARNED_STEP, _even(), WeightSpec.of(8)), MaxAbs)
+    assert isinstance(weight_quantiser(Method.LEARNED_STEP, _even(), WeightSpec.of(7)), LearnedStep)
 
 
 def test_untrained_squashed_weights_are_nearly_uniform() -> None:
