@@ -11,6 +11,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 purpose=${1:?usage: tools/setup.sh demo|test}
 
+# Two makes at once would write one virtual environment together: the second waits.
+exec 9<tools/setup.sh
+flock 9
+
 # command -> Debian package that brings it
 declare -A package_of=(
   [arm-none-eabi-gcc]="gcc-arm-none-eabi"
