@@ -30,20 +30,22 @@ RANGE_MOMENTUM = 0.05
 class _OnActivationGrid(torch.autograd.Function):
     """round(x / scale) + zero point, clamped, and back to reals: QuantizeLinear and DequantizeLinear of ONNX.
 
-    A written-out Function is nearly twice as fast on a CPU as torch's own fake quantiser, and divides as ONNX does,
-    where torch multiplies by the reciprocal.
+    A written-out Function is many times faster on a CPU than torch's own fake quantiser, and divides as ONNX does,
+    where torch multiplies by the reciprocal. The backward pass is hardtanh's, whose bounds are the first integers
+    beyond the grid: one quick pass, where a mask of bools takes ten times as long.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, zero_point: Tensor) -> Tensor:
         steps = (x / scale).round_().add_(zero_point)
-        ctx.save_for_backward((steps >= ACTIVATION_LOW) & (steps <= ACTIVATION_HIGH))
-        return steps.clamp_(ACTIVATION_LOW, ACTIVATION_HIGH).sub_(zero_point).mul_(scale)
+        ctx.save_for_backward(steps)
+        return steps.clamp(ACTIVATION_LOW, ACTIVATION_HIGH).sub_(zero_point).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (inside,) = ctx.saved_tensors
-        return gradients[0] * inside, None, None
+        (steps,) = ctx.saved_tensors
+        passed = torch.ops.aten.hardtanh_backward(gradients[0], steps, ACTIVATION_LOW - 1, ACTIVATION_HIGH + 1)
+        return passed, None, None
 
 
 class ActivationGrid(nn.Module):
@@ -71,7 +73,7 @@ class ActivationGrid(nn.Module):
     @torch.no_grad()
     def observe(self, x: Tensor) -> None:
         """Take the extremes of one batch, before its activation, into the averages."""
-        low, high = torch.aminmax(x.detach())
+        low, high = x.detach().amin(), x.detach().amax()  # aminmax is ten times slower on channels-last maps
         low = low.clamp_max(0) if self.activation is Activation.NONE else torch.zeros_like(low)
         high = high.clamp(0, 6) if self.activation is Activation.RELU6 else high.clamp_min(0)
         weight = torch.where(self.batches == 0, 1.0, RANGE_MOMENTUM)

@@ -23,6 +23,7 @@ from toolchain.arch.layer import (
     Layer,
 )
 from toolchain.arch.spec import ArchSpec, BatchNorm, Initialiser
+from toolchain.nets.depthwise import depthwise
 
 
 class Window(nn.Module):
@@ -93,11 +94,13 @@ class Connected(nn.Module):
 def convolve(x: Tensor, layer: Conv | Depthwise, weight: Tensor, bias: Tensor | None) -> Tensor:
     """The convolution that `layer` describes, with TFLite's explicit, possibly asymmetric padding."""
     top, bottom, left, right = layer.padding
-    groups = layer.output_shape.c if isinstance(layer, Depthwise) else 1
     if top == bottom and left == right:
-        return F.conv2d(x, weight, bias, tuple(layer.stride), (top, left), groups=groups)
-    padded = F.pad(x, (left, right, top, bottom))
-    return F.conv2d(padded, weight, bias, tuple(layer.stride), groups=groups)
+        padding = (top, left)
+    else:
+        x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
+    if isinstance(layer, Depthwise):
+        return depthwise(x, weight, bias, layer.stride, padding)
+    return F.conv2d(x, weight, bias, tuple(layer.stride), padding)
 
 
 def activate(x: Tensor, activation: Activation) -> Tensor:

@@ -43,6 +43,7 @@ from toolchain.nets.run_folder import RunFolder, RunRecord, load_record, save_re
 from toolchain.nets.run_log import RunLog
 from toolchain.nets.session import Session
 from toolchain.nets.stages import evaluate
+from toolchain.nets.torch_setup import prepare_torch
 
 
 def train_run(
@@ -64,7 +65,8 @@ def train_run(
         _check_same(before, config, folder)
         if before.status == "complete" and folder.model.is_file():
             return before
-    device = _prepare_torch(config)
+    assert config.threads is not None  # _settled
+    device = prepare_torch(config.threads, config.device)
     with progress or TrainingProgress() as shown:
         corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.work("reading audio"))
         _check_classes(config, corpus)
@@ -140,13 +142,6 @@ def _check_same_data(before: RunRecord, now: RunRecord, folder: RunFolder) -> No
                 f"{folder.path}: its run began with other data ({name} differs); give the same --data, "
                 f"or choose another folder with -o"
             )
-
-
-def _prepare_torch(config: TrainConfig) -> torch.device:
-    assert config.threads is not None  # _settled
-    torch.set_num_threads(config.threads)
-    torch.use_deterministic_algorithms(config.device == "cpu")
-    return torch.device(config.device)
 
 
 def _record(config: TrainConfig, feed: Feed, status: str) -> RunRecord:
