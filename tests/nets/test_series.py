@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A series of widths: what it trains, that it goes on, and the table that it writes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def test_every_entry_is_a_run_that_shares_the_float_epochs(finished: Series) -> 
     low = records["tiny, seed 0, fixed-range, 1 bits"].config
     assert low["weights"] == {"*": 1, "classifier": 8, "stem": 8}
     assert (low["method"], low["qat_epochs"]) == ("fixed-range", 1)
+
+
+def test_features_kept_from_other_runs_change_nothing(finished: Series, tmp_path: Path) -> None:
+    last = list(entries(finished))[-1]
+    alone = replace(finished, out=tmp_path, widths=(last.bits,))
+    run_series(alone, TrainingProgress)
+    assert (last.folder(alone) / "model.onnx").read_bytes() == (last.folder(finished) / "model.onnx").read_bytes()
 
 
 def test_a_finished_series_trains_nothing_again(finished: Series) -> None:

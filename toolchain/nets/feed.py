@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed: int8 features for each epoch, computed by the device's own C front end on freshly augmented audio.
+"""Int8 features for each epoch, computed by the device's own C front end on freshly augmented audio.
+
+    FeatureSource   one corpus under one spec and seed: what any run of these trains, validates and tests on
+    Feed            the epochs of one run in turn
+    Feeds           the sources of runs that follow each other
 
 The next epoch's features are made in one background thread while the current epoch trains; C and torch both let the
 interpreter go. A clip's augmentation follows from (seed, epoch, index), so neither threads nor a resumption change it.
 """
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from types import TracebackType
@@ -16,31 +21,86 @@ from numpy.typing import NDArray
 
 from toolchain.data.augment import Augmenter
 from toolchain.data.background import NOISE_RULE
-from toolchain.data.corpus import Corpus, Split
+from toolchain.data.corpus import Corpus, Split, load_corpus
+from toolchain.errors import ModelError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
+from toolchain.nets.config import TrainConfig
 from toolchain.nets.stages import Labelled
+from toolchain.progress import Progress
 
 _CLIPS_PER_CHUNK = 512
 
 
-class Feed:
-    """Features of one corpus under one spec; `with` ends the background thread.
+class FeatureSource:
+    """Features of one corpus under one spec; what one run has made of it another may use.
 
-    epochs: how many will be asked for, so that none is made in vain. device: where an epoch's features are put (int8:
-    a few MB). Raises DataError or SubbyteError where corpus and spec do not fit each other.
+    device: where features are put (int8: a few MB an epoch). Raises DataError or SubbyteError where corpus and spec do
+    not fit each other.
     """
 
-    def __init__(self, corpus: Corpus, spec: FeatureSpec, seed: int, epochs: int, device: torch.device) -> None:
+    def __init__(self, corpus: Corpus, spec: FeatureSpec, seed: int, device: torch.device) -> None:
         self.spec = spec
         self.labels = corpus.labels
         self.normalisation = measure_normalisation(corpus.train, spec)
         self._corpus = corpus
         self._frontend = Frontend(spec, self.normalisation)
         self._augmenter = Augmenter(corpus.noise, seed)
-        self._epochs = epochs
         self._device = device
         self.validation = self._plain(corpus.validation)
         self.test = self._plain(corpus.test)
+        self._kept: dict[int, NDArray[np.int8]] = {}
+
+    @property
+    def n_train(self) -> int:
+        """Training clips."""
+        return len(self._corpus.train.y)
+
+    def describe(self) -> dict[str, Any]:
+        """Hash, size of each part, and what its accuracies may be compared with, for run.json."""
+        corpus = self._corpus
+        parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
+        return {
+            "sha256": corpus.sha256,
+            "clips": {name: len(part.y) for name, part in parts.items()},
+            "comparability": corpus.comparability,
+            "noise": NOISE_RULE,
+        }
+
+    def epoch(self, epoch: int, *, keep: bool, stopped: Callable[[], bool]) -> NDArray[np.int8]:
+        """Augmented training features, [N, T, F]. keep: until the source goes. stopped: asked now and then; once it
+        says so, what is left is garbage and not kept.
+        """
+        if epoch in self._kept:
+            return self._kept[epoch]
+        x = self._corpus.train.x
+        features = np.empty((len(x), *self.spec.shape), np.int8)
+        for start in range(0, len(x), _CLIPS_PER_CHUNK):
+            if stopped():
+                return features
+            rows = np.arange(start, min(start + _CLIPS_PER_CHUNK, len(x)))
+            features[rows] = self._frontend.features(self._augmenter.batch(x[rows], rows, epoch), threads=1)
+        if keep:
+            self._kept[epoch] = features
+        return features
+
+    def labelled(self, features: NDArray[np.int8]) -> Labelled:
+        """An epoch's features with the labels of the training clips, on the device."""
+        return Labelled.from_numpy(features, self._corpus.train.y, self._device)
+
+    def _plain(self, split: Split) -> Labelled:
+        return Labelled.from_numpy(self._frontend.features(split.x), split.y, self._device)
+
+
+class Feed:
+    """The epochs of one run; `with` ends the background thread.
+
+    epochs: how many will be asked for, so that none is made in vain. keep: leave them in the source for runs to come.
+    """
+
+    def __init__(self, source: FeatureSource, epochs: int, *, keep: bool = False) -> None:
+        self.source = source
+        self._epochs = epochs
+        self._keep = keep
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="features")
         self._ahead: tuple[int, Future[NDArray[np.int8]]] | None = None
         self._closing = Event()
@@ -54,45 +114,45 @@ class Feed:
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    @property
-    def n_train(self) -> int:
-        """Training clips."""
-        return len(self._corpus.train.y)
-
     def train(self, epoch: int) -> Labelled:
         """Augmented training features of an epoch; those of the next one are begun."""
-        future = (
-            self._ahead[1] if self._ahead and self._ahead[0] == epoch else self._pool.submit(self._augmented, epoch)
-        )
+        future = self._ahead[1] if self._ahead and self._ahead[0] == epoch else self._begun(epoch)
         features = future.result()
-        self._ahead = None
-        if epoch + 1 < self._epochs:
-            self._ahead = (epoch + 1, self._pool.submit(self._augmented, epoch + 1))
-        return Labelled.from_numpy(features, self._corpus.train.y, self._device)
+        self._ahead = (epoch + 1, self._begun(epoch + 1)) if epoch + 1 < self._epochs else None
+        return self.source.labelled(features)
 
-    def describe(self) -> dict[str, Any]:
-        """Hash, size of each part, and what its accuracies may be compared with, for run.json."""
-        corpus = self._corpus
-        parts = {"train": corpus.train, "validation": corpus.validation, "test": corpus.test}
-        return {
-            "sha256": corpus.sha256,
-            "clips": {name: len(part.y) for name, part in parts.items()},
-            "comparability": corpus.comparability,
-            "noise": NOISE_RULE,
-        }
+    def _begun(self, epoch: int) -> Future[NDArray[np.int8]]:
+        return self._pool.submit(self.source.epoch, epoch, keep=self._keep, stopped=self._closing.is_set)
 
-    def _augmented(self, epoch: int) -> NDArray[np.int8]:
-        x = self._corpus.train.x
-        features = np.empty((len(x), *self.spec.shape), np.int8)
-        for start in range(0, len(x), _CLIPS_PER_CHUNK):
-            if self._closing.is_set():  # interrupted: nobody waits for these
-                break
-            rows = np.arange(start, min(start + _CLIPS_PER_CHUNK, len(x)))
-            features[rows] = self._frontend.features(self._augmenter.batch(x[rows], rows, epoch), threads=1)
-        return features
 
-    def _plain(self, split: Split) -> Labelled:
-        return Labelled.from_numpy(self._frontend.features(split.x), split.y, self._device)
+class Feeds:
+    """Sources for runs one after the other: who asks for the data, features and seed of the run before gets its source.
+
+    keep: the epochs that runs train which go on from another's float epochs (`TrainConfig.start`) stay in memory, some
+    10 MB each, for the next that does.
+    """
+
+    def __init__(self, *, keep: bool = False) -> None:
+        self._keep = keep
+        self._last: tuple[tuple[Any, ...], FeatureSource] | None = None
+
+    def feed(self, config: TrainConfig, device: torch.device, progress: Progress) -> Feed:
+        """For one run. Raises ModelError where the corpus has not the network's classes; as FeatureSource."""
+        key = (config.data.resolve(), config.data_seed, config.feature_spec, config.seed, device)
+        if self._last is None or self._last[0] != key:
+            self._last = None
+            corpus = load_corpus(config.data, seed=config.data_seed, progress=progress)
+            _check_classes(config, corpus)
+            self._last = (key, FeatureSource(corpus, config.feature_spec, config.seed, device))
+        return Feed(self._last[1], config.total_epochs, keep=self._keep and config.start is not None)
+
+
+def _check_classes(config: TrainConfig, corpus: Corpus) -> None:
+    if config.arch.classes != len(corpus.labels):
+        raise ModelError(
+            f"architecture {config.arch.name} has {config.arch.classes} classes, the corpus has "
+            f"{len(corpus.labels)}: {', '.join(corpus.labels)}"
+        )
 
 
 def measure_normalisation(train: Split, spec: FeatureSpec) -> Normalisation:

@@ -20,6 +20,7 @@ from toolchain.arch.spec import ArchSpec
 from toolchain.arch.weights import MAX_BITS, WeightPlan, WeightSpec, first_and_last
 from toolchain.errors import ModelError
 from toolchain.nets.config import TrainConfig, usual_recipe
+from toolchain.nets.feed import Feeds
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
@@ -119,12 +120,13 @@ def run_series(series: Series, progress: Callable[[], TrainingProgress]) -> None
     A run that fails is told of and left out. Raises DataError from the corpus, SubbyteError for a full disk.
     """
     wanted = list(entries(series))
+    feeds = Feeds(keep=True)
     for index, entry in enumerate(wanted):
         shown = progress()
         if _complete(entry.folder(series)) is None:
             shown.say(f"{index + 1}/{len(wanted)}  {entry}")
         try:
-            train_run(_config(series, entry), entry.folder(series), progress=shown)
+            train_run(_config(series, entry), entry.folder(series), progress=shown, feeds=feeds)
         except ModelError as error:
             shown.say(f"left out: {error}")
 

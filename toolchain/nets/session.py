@@ -95,7 +95,7 @@ class Session:
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps."""
-        return n_steps(self._feed.n_train, self._config.batch)
+        return n_steps(self._feed.source.n_train, self._config.batch)
 
     def _schedule(self, peak: float, epochs: int) -> Schedule:
         steps = epochs * self.steps_per_epoch
@@ -158,7 +158,7 @@ class Session:
                 after_step,
             )
         stage.average.settle(self._first_inputs(data, order))
-        validated = evaluate(stage.average.network, self._feed.validation)
+        validated = evaluate(stage.average.network, self._feed.source.validation)
         if not math.isfinite(validated.loss):
             raise ModelError(f"training diverged: the loss on validation is {validated.loss}; lower --lr")
         stage.keep_if_better(epoch + 1, validated)
@@ -184,7 +184,7 @@ class Session:
             for inputs in self._first_inputs(data, epoch_order(len(data), self._config.seed, self._config.epochs)):
                 stage.network(inputs)
         stage.average.restart()
-        stage.keep_if_better(self._config.epochs, evaluate(stage.average.network, self._feed.validation))
+        stage.keep_if_better(self._config.epochs, evaluate(stage.average.network, self._feed.source.validation))
         return stage
 
     def _first_inputs(self, data: Labelled, order: Tensor) -> Iterator[Tensor]:

@@ -25,7 +25,6 @@ import torch
 from toolchain import __version__
 from toolchain.arch.counting import count_arch
 from toolchain.arch.library import save_arch
-from toolchain.data.corpus import Corpus, load_corpus
 from toolchain.errors import ModelError
 from toolchain.files import write_bytes
 from toolchain.graph.counting import Rule
@@ -33,7 +32,7 @@ from toolchain.graph.model import FEATURE_SPEC, LABELS, NORMALISATION
 from toolchain.measure import How, Measure
 from toolchain.nets.checkpoint import load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig
-from toolchain.nets.feed import Feed
+from toolchain.nets.feed import Feed, Feeds
 from toolchain.nets.float_stage import check_same_data, load_float_stage
 from toolchain.nets.integer_score import count_correct
 from toolchain.nets.onnx_out import onnx_bytes
@@ -47,13 +46,18 @@ from toolchain.nets.torch_setup import prepare_torch
 
 
 def train_run(
-    config: TrainConfig, out: Path, *, resume: bool = False, progress: TrainingProgress | None = None
+    config: TrainConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: TrainingProgress | None = None,
+    feeds: Feeds | None = None,
 ) -> RunRecord:
     """Train, or go on with the training that stands in `out`, to the end; returns what run.json then says.
 
     A folder that holds a run of the same configuration is gone on with, whether `resume` or not; `resume` only insists
-    that there is one. Raises ModelError: the folder holds another run or other files, its checkpoint is damaged,
-    nothing to resume; DataError from the corpus.
+    that there is one. feeds: shared with runs before and after. Raises ModelError: the folder holds another run or
+    other files, its checkpoint is damaged, nothing to resume; DataError from the corpus.
     """
     folder = RunFolder(out)
     before = _record_before(folder, resume)
@@ -67,24 +71,24 @@ def train_run(
             return before
     assert config.threads is not None  # _settled
     device = prepare_torch(config.threads, config.device)
-    with progress or TrainingProgress() as shown:
-        corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.work("reading audio"))
-        _check_classes(config, corpus)
-        with Feed(corpus, config.feature_spec, config.seed, config.total_epochs, device) as feed:
-            record = _record(config, feed, "training")
-            if before is not None:
-                _check_same_data(before, record, folder)
-            if float_stage is not None:
-                check_same_data(float_stage, record)
-            save_record(record, folder)
-            save_arch(config.arch, folder.arch)
-            session = Session(config, feed, device, float_stage)
-            digest = _digest(record)
-            if folder.checkpoint.exists():
-                _restore(session, folder, digest)
-                shown.say(f"going on after epoch {session.epochs_done} of {config.total_epochs}")
-            _train(session, config, folder, digest, shown)
-            return _finish(session, config, feed, record, folder, shown)
+    with (
+        progress or TrainingProgress() as shown,
+        (feeds or Feeds()).feed(config, device, shown.work("reading audio")) as feed,
+    ):
+        record = _record(config, feed, "training")
+        if before is not None:
+            _check_same_data(before, record, folder)
+        if float_stage is not None:
+            check_same_data(float_stage, record)
+        save_record(record, folder)
+        save_arch(config.arch, folder.arch)
+        session = Session(config, feed, device, float_stage)
+        digest = _digest(record)
+        if folder.checkpoint.exists():
+            _restore(session, folder, digest)
+            shown.say(f"going on after epoch {session.epochs_done} of {config.total_epochs}")
+        _train(session, config, folder, digest, shown)
+        return _finish(session, config, feed, record, folder, shown)
 
 
 def _record_before(folder: RunFolder, resume: bool) -> RunRecord | None:
@@ -126,14 +130,6 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "")
     return [f"{prefix}{name}: {old.get(name)!r} there, {new.get(name)!r} now" for name in names]
 
 
-def _check_classes(config: TrainConfig, corpus: Corpus) -> None:
-    if config.arch.classes != len(corpus.labels):
-        raise ModelError(
-            f"architecture {config.arch.name} has {config.arch.classes} classes, the corpus has "
-            f"{len(corpus.labels)}: {', '.join(corpus.labels)}"
-        )
-
-
 def _check_same_data(before: RunRecord, now: RunRecord, folder: RunFolder) -> None:
     """Refuse to go on with other audio, or with a front end that has changed."""
     for name in ("data", "labels", "feature_spec", "normalisation"):
@@ -149,10 +145,10 @@ def _record(config: TrainConfig, feed: Feed, status: str) -> RunRecord:
         status=status,
         config=config.to_dict(),
         arch=config.arch.to_dict(),
-        feature_spec=feed.spec.to_dict(),
-        normalisation=feed.normalisation.to_dict(),
-        labels=feed.labels,
-        data=feed.describe(),
+        feature_spec=feed.source.spec.to_dict(),
+        normalisation=feed.source.normalisation.to_dict(),
+        labels=feed.source.labels,
+        data=feed.source.describe(),
         environment={"subbyte": __version__, "torch": torch.__version__},
     )
 
@@ -198,8 +194,8 @@ def _finish(
         NORMALISATION: json.dumps(record.normalisation),
     }
     write_bytes(folder.model, onnx_bytes(quantised.integers(), metadata))
-    tested = evaluate(float_network, feed.test)
-    int8_correct = count_correct(folder.model, feed.test, shown.work("testing"))
+    tested = evaluate(float_network, feed.source.test)
+    int8_correct = count_correct(folder.model, feed.source.test, shown.work("testing"))
     counted = count_arch(config.arch, Rule.MACS)
     numbers = [
         _number("float_validation_accuracy", float_best.accuracy, "1", f"best epoch: {float_best.epoch}"),
