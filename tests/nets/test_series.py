@@ -15,7 +15,7 @@ from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import load_record
 from toolchain.nets.series import FLOAT_BITS, Series, entries, epochs_run, measured, run_series
-from toolchain.report.series_page import with_section
+from toolchain.report.page_section import with_section
 
 
 @pytest.fixture(scope="module")
@@ -104,9 +104,9 @@ def test_what_is_missing_is_said(finished: Series, tmp_path: Path, capsys: pytes
 
 
 def test_a_page_without_the_section_gets_it_at_the_end() -> None:
-    assert with_section("", "x\n").startswith("# Reproduction\n\n<!-- begin")
-    once = with_section("# Other\n", "x\n")
-    assert with_section(once, "x\n") == once
+    assert with_section("", "s", "x\n", "Title").startswith("# Title\n\n<!-- begin: s")
+    once = with_section("# Other\n", "s", "x\n", "Title")
+    assert once.startswith("# Other\n") and with_section(once, "s", "x\n", "Title") == once
 
 
 @pytest.mark.parametrize(

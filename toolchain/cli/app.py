@@ -23,6 +23,7 @@ VERBS = {
     "series": ("toolchain.cli.series", "Accuracy over the width of the weights, trained and rounded; goes on."),
     "count": ("toolchain.cli.count", "Operations and memory of a network under a named rule."),
     "bits": ("toolchain.cli.bits", "Bits of each layer: what they cost, and the best within a flash budget."),
+    "widths": ("toolchain.cli.widths", "What weights of 8 to 1 bits cost on a board, and that every byte agrees."),
     "export": ("toolchain.cli.export", "Write ONNX, TFLite and the agreement table of a run."),
     "verify": ("toolchain.cli.verify", "Run every judge of the chain over the same inputs."),
     "pack": ("toolchain.cli.pack", "Write a firmware project that builds by itself."),

@@ -15,7 +15,8 @@ from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
 from toolchain.nets.series import Curve, Series, comparability, epochs_run, measured, run_series
 from toolchain.report.console import print_table
-from toolchain.report.series_page import series_section, with_section
+from toolchain.report.page_section import with_section
+from toolchain.report.series_page import series_section
 from toolchain.report.table import Column, Row, Table
 
 HELP = """Accuracy over the width of the weights: float, rounded, and trained on the grid, for several seeds.
@@ -72,7 +73,8 @@ def series(
     if page is not None:
         notes = (*(f"Epochs: {text}." for text in epochs_run(asked)), *comparability(asked))
         before = page.read_text("utf-8") if page.exists() else ""
-        write_text(page, with_section(before, series_section(tables, notes)))
+        section = series_section(tables, notes)
+        write_text(page, with_section(before, "subbyte series", section, "Reproduction"))
 
 
 def _number(word: str) -> int:

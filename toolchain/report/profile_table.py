@@ -136,7 +136,16 @@ def memory_table(profile: Profile) -> Table:
     stack = memory.stack
     rows = (
         Row(("flash", "network: code", memory.engine_code_bytes, None, "model, kernels, library")),
-        Row(("flash", "network: constants", memory.constant_bytes, None, "weights, biases, rescaling, parameters")),
+        Row(("flash", "network: weights", profile.weight_bytes, None, "as they are stored")),
+        Row(
+            (
+                "flash",
+                "network: tables",
+                memory.constant_bytes - profile.weight_bytes,
+                None,
+                "biases, rescaling, parameters",
+            )
+        ),
         Row(("flash", "whole firmware", memory.flash_bytes, None, "with start-up, console and this application")),
         Row(("RAM", "arena", memory.arena_bytes, None, "activations and scratch")),
         Row(("RAM", "variables", memory.static_bytes, None, "of the application and start-up")),
@@ -203,6 +212,7 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "engine_flash_bytes": memory.engine_flash_bytes,
         "engine_code_bytes": memory.engine_code_bytes,
         "constant_bytes": memory.constant_bytes,
+        "weight_bytes": profile.weight_bytes,
         "ram_bytes": memory.ram_bytes,
         "arena_bytes": memory.arena_bytes,
         "static_bytes": memory.static_bytes,

@@ -1,16 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of docs/reproduction.md that a series of runs writes: accuracy over the width of the weights.
-
-The page may hold more, by hand or from elsewhere: what stands between two comment lines is ours, the rest is left.
-"""
+"""The part of docs/reproduction.md that a series of runs writes: accuracy over the width of the weights."""
 
 from collections.abc import Sequence
 
 from toolchain.report.table import Column, Row, Table, to_markdown
-
-_BEGIN = "<!-- begin: subbyte series -->"
-_END = "<!-- end: subbyte series -->"
-_TITLE = "# Reproduction\n"
 
 # Source: Peter, Roth, Pernkopf 2012.10138 and the result files in its authors' repository: one network, Speech
 # Commands v0.01 whole, 10 MFCC, weights of all layers at the stated width, activations float. Percent.
@@ -44,21 +37,3 @@ def series_section(tables: Sequence[Table], notes: Sequence[str]) -> str:
     remarks = "\n".join(f"- {note}" for note in notes)
     parts = [_HEAD, *(to_markdown(table) for table in tables), remarks, _PUBLISHED, to_markdown(published)]
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
-
-
-def with_section(page: str, section: str) -> str:
-    """`page` with the section in its place; at the end where it has none yet, below a title where it is empty.
-
-    >>> print(with_section("a\\n<!-- begin: subbyte series -->\\nold\\n<!-- end: subbyte series -->\\nb\\n", "new\\n"))
-    a
-    <!-- begin: subbyte series -->
-    new
-    <!-- end: subbyte series -->
-    b
-    <BLANKLINE>
-    """
-    ours = f"{_BEGIN}\n{section}{_END}\n"
-    begin, end = page.find(f"{_BEGIN}\n"), page.find(f"{_END}\n")
-    if 0 <= begin < end:
-        return page[:begin] + ours + page[end + len(_END) + 1 :]
-    return f"{page.rstrip() or _TITLE.rstrip()}\n\n{ours}"

@@ -96,7 +96,7 @@ class Profile:
     """One inference. layers: in the order of the Graph; their tallies add up to `total`. run: <prefix>_run as a call.
 
     board: that was asked for. counted_on: the emulated one that stood in for it. outputs: name -> int8 [N, *shape], of
-    the inference that was counted and of those behind it.
+    the inference that was counted and of those behind it. weight_bytes: the weights alone, of memory.constant_bytes.
     """
 
     model: str
@@ -107,6 +107,7 @@ class Profile:
     layers: tuple[LayerProfile, ...]
     run: Call
     memory: Memory
+    weight_bytes: int
     outputs: Batch = field(compare=False, repr=False)
 
     @property
@@ -202,6 +203,7 @@ def profile_model(
         layers=_layers(model, tree),
         run=tree.root,
         memory=memory_of(build, said),
+        weight_bytes=sum(build.sizes.symbols[each.symbol] for each in model.constants if each.role == "weights"),
         outputs=unpacked(graph, outputs.reshape(len(batch), -1)),
     )
 

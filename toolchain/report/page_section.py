@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A part of a Markdown page that a verb writes: between two comment lines; what stands around it is left as it is."""
+
+_TITLE = "# {}\n"
+
+
+def with_section(page: str, mark: str, section: str, title: str) -> str:
+    """`page` with the section in its place; at the end where it has none yet, below `title` where it is empty.
+
+    mark: who writes it, such as `subbyte series`. section: ends in a newline.
+
+    >>> print(with_section("a\\n<!-- begin: s -->\\nold\\n<!-- end: s -->\\nb\\n", "s", "new\\n", "Page"))
+    a
+    <!-- begin: s -->
+    new
+    <!-- end: s -->
+    b
+    <BLANKLINE>
+    """
+    first, last = f"<!-- begin: {mark} -->\n", f"<!-- end: {mark} -->\n"
+    ours = f"{first}{section}{last}"
+    begin, end = page.find(first), page.find(last)
+    if 0 <= begin < end:
+        return page[:begin] + ours + page[end + len(last) :]
+    return f"{page.rstrip() or _TITLE.format(title).rstrip()}\n\n{ours}"
