@@ -21,7 +21,7 @@ LIMITS  := $(if $(filter-out file,$(origin BUDGET))$(wildcard $(BUDGET)),--budge
 BENCH_TO := $(if $(filter-out 0,$(CHECK)),--check docs/benchmarks.json,--out docs)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types golden bench series stream costs flash report budget verify setup-demo setup-test clean distclean
+.PHONY: help demo test check format lint types golden bench series stream widths costs flash report budget verify setup-demo setup-test clean distclean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,10 @@ stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4
 	  --recipe two-stage --weight-bits $$bits --absolute-cosine 0.1 || exit; done
 	$(SUBBYTE) eval "$(RUNS)/stream_float@float" "$(RUNS)/stream_float" --data "$(DATA)" --det --hours 2 \
 	  $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --svg docs/det_stream_250k.svg
+
+widths: setup-demo  ## what weights of 8 to 1 bits cost on each core, every byte compared: MODEL=…, writes docs/widths.md
+	$(SUBBYTE) widths "$(MODEL)" --optimise $(OPTIMISE) --page docs/widths.md \
+	  --board mps2-an385,mps2-an386,mps2-an500,mps2-an505,mps3-an547
 
 costs: setup-demo  ## measure every kernel on every core: writes toolchain/export/c/costs/*.toml
 	$(PYTHON) -m toolchain.bench.costs
