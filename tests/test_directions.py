@@ -25,9 +25,10 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "budget": frozenset({"boards", "device", "export", "graph"}),
     "bits": frozenset({"arch", "boards", "device", "export", "graph"}),
     "verify": frozenset({"boards", "data", "device", "export", "frontend", "graph"}),
+    "widths": frozenset({"arch", "bits", "boards", "device", "export", "graph", "verify"}),
     "detect": frozenset({"data", "device", "frontend", "graph"}),
     "bench": frozenset({"arch", "boards", "device", "export", "graph", "verify"}),
-    "report": frozenset({"arch", "bench", "bits", "budget", "detect", "device", "export", "graph", "verify"}),
+    "report": frozenset({"arch", "bench", "bits", "budget", "detect", "device", "export", "graph", "verify", "widths"}),
 }
 # The command line imports what it likes, and nothing imports it.
 COMMAND_LINE = "cli"
