@@ -335,6 +335,7 @@ void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input,
 void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_fully_connected_s8_mve(const sb_fully_connected_layer *layer, const int8_t *input, int8_t *output);
+void sb_fully_connected_fields_s8_mve(const sb_fields_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_packed_s8_mve(const sb_packed_fully_connected_layer *layer, const int8_t *input, int8_t *output,
                                       void *scratch);
 /* A window of at most 2800 elements. */

@@ -200,6 +200,28 @@ SB_INLINE int32x4_t sb_requantised_channels(int32x4_t sums, const sb_scaling *s)
   return vshrq_n_s32(vqshlq_s32(x, sb_four(s[0].left, s[1].left, s[2].left, s[3].left)), 24);
 }
 
+/* What bytes of an output are about and within. */
+typedef struct {
+  int32_t zero_point, low, high;
+} sb_byte_range;
+
+/*
+ * sb_scale for any shift, the zero point, and the clamp, exact for every sum: for four channels, a lane each, whose
+ * tables are loaded as they stand. VRSHL rounds ties upwards; where it shifts at all, 1 less than a negative number
+ * makes that away from zero.
+ */
+SB_INLINE int32x4_t sb_scaled_channels(int32x4_t sums, const sb_channel *channels, const int8_t *shifts,
+                                       sb_byte_range to)
+{
+  const int32x4x2_t of = vld2q_s32((const int32_t *)(const void *)channels); /* biases, multipliers */
+  const int32x4_t shift = vldrbq_s32(shifts), zero = vdupq_n_s32(0);
+  const int32x4_t x = vqrdmulhq_s32(vshlq_s32(vaddq_s32(sums, of.val[0]), vmaxq_s32(shift, zero)), of.val[1]);
+  const int32x4_t below = vshrq_n_s32(vandq_s32(x, shift), 31);
+  const int32x4_t y = vrshlq_s32(vaddq_s32(x, below), vminq_s32(shift, zero));
+  const int32x4_t byte = vqaddq_s32(y, vdupq_n_s32(to.zero_point));
+  return vminq_s32(vmaxq_s32(byte, vdupq_n_s32(to.low)), vdupq_n_s32(to.high));
+}
+
 /* Four words within int8. */
 SB_INLINE int32x4_t sb_saturated_bytes(int32x4_t v)
 {

@@ -32,6 +32,10 @@ typedef struct {
 } int32x4_t;
 
 typedef struct {
+  int32x4_t val[2];
+} int32x4x2_t;
+
+typedef struct {
   uint32_t lane[4];
 } uint32x4_t;
 
@@ -367,6 +371,111 @@ SB_INLINE void vstrbq_scatter_offset_s32(int8_t *to, uint32x4_t offsets, int32x4
   for (int i = 0; i < 4; i++) {
     to[offsets.lane[i]] = (int8_t)(uint8_t)v.lane[i];
   }
+}
+
+/* Bytes without signs: sum + a[0] * b[0] + ... + a[15] * b[15], wraps. */
+SB_INLINE uint32_t vmladavaq_u8(uint32_t sum, uint8x16_t a, uint8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    sum += (uint32_t)a.lane[i] * b.lane[i];
+  }
+  return sum;
+}
+
+/* sum + all bytes */
+SB_INLINE int32_t vaddvaq_s8(int32_t sum, int8x16_t v)
+{
+  for (int i = 0; i < 16; i++) {
+    sum = sb_wrapping_add(sum, v.lane[i]);
+  }
+  return sum;
+}
+
+SB_INLINE uint8x16_t vdupq_n_u8(uint8_t x)
+{
+  uint8x16_t v;
+  memset(v.lane, x, sizeof v.lane);
+  return v;
+}
+
+SB_INLINE uint8x16_t veorq_u8(uint8x16_t a, uint8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    a.lane[i] ^= b.lane[i];
+  }
+  return a;
+}
+
+SB_INLINE uint8x16_t vandq_u8(uint8x16_t a, uint8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    a.lane[i] &= b.lane[i];
+  }
+  return a;
+}
+
+/* v * 2^bits, bits 0 .. 7; wraps. */
+SB_INLINE int8x16_t vshlq_r_s8(int8x16_t v, int32_t bits)
+{
+  for (int i = 0; i < 16; i++) {
+    v.lane[i] = (int8_t)(uint8_t)((uint32_t)v.lane[i] << bits);
+  }
+  return v;
+}
+
+/* The same. */
+SB_INLINE uint8x16_t vshlq_r_u8(uint8x16_t v, int32_t bits)
+{
+  for (int i = 0; i < 16; i++) {
+    v.lane[i] = (uint8_t)((uint32_t)v.lane[i] << bits);
+  }
+  return v;
+}
+
+/* Eight words, those at even places and those at odd ones. */
+SB_INLINE int32x4x2_t vld2q_s32(const int32_t *from)
+{
+  int32x4x2_t v;
+  for (int i = 0; i < 4; i++) {
+    memcpy(&v.val[0].lane[i], from + 2 * i, sizeof *from);
+    memcpy(&v.val[1].lane[i], from + 2 * i + 1, sizeof *from);
+  }
+  return v;
+}
+
+SB_INLINE int32x4_t vmaxq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] = a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i];
+  }
+  return a;
+}
+
+SB_INLINE int32x4_t vminq_s32(int32x4_t a, int32x4_t b)
+{
+  for (int i = 0; i < 4; i++) {
+    a.lane[i] = a.lane[i] < b.lane[i] ? a.lane[i] : b.lane[i];
+  }
+  return a;
+}
+
+/* v * 2^bits for bits 0 .. 31, lane by lane; wraps. */
+SB_INLINE int32x4_t vshlq_s32(int32x4_t v, int32x4_t bits)
+{
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = sb_wrapping_shift_left(v.lane[i], bits.lane[i]);
+  }
+  return v;
+}
+
+/* Lane by lane what vrshlq_n_s32 does. */
+SB_INLINE int32x4_t vrshlq_s32(int32x4_t v, int32x4_t bits)
+{
+  for (int i = 0; i < 4; i++) {
+    const int64_t half = bits.lane[i] < 0 ? (int64_t)1 << (-1 - bits.lane[i]) : 0;
+    v.lane[i] = (int32_t)((v.lane[i] + half) >> -bits.lane[i]);
+  }
+  return v;
 }
 
 #endif /* SB_MVE_PORTABLE_H */

@@ -112,3 +112,26 @@ def test_sums_of_three_channels_stay_apart(kernel: str, order: tuple[int, int, i
         biased = "relu" not in kernel  # the bias counts as well
         assert (taken and (biased or reason is None)) or "beyond 523264" in str(reason)
         _check_exact(graph, "cortex-m4", kernel)
+
+
+@pytest.mark.parametrize(("bits", "grid"), [(4, Grid.MID_RISE), (6, Grid.MID_TREAD)])
+def test_sums_of_whole_bytes_fit_32_bits(bits: int, grid: Grid) -> None:
+    """65,536 bytes of two fields 15 with inputs of 255 are 4,261,478,400: below 2^32, one step more is not taken."""
+    kernel, largest = "sb_fully_connected_fields_s8_mve", (1 << bits) - 1 if grid is Grid.MID_RISE else 31
+    for inputs, taken in ((1 << 16, True), ((1 << 16) + 1, False)):
+        net = GraphBuilder(shape=(1, inputs), scale=0.05, zero_point=7)
+        weights = _rows(inputs, largest)
+        net.fully_connected(3, weights=weights, bits=bits, grid=grid, per_channel=False, zero_point=-128)
+        graph = net.graph()
+        assert (_refused(graph, "cortex-m55", kernel) is None) == taken
+        _check_exact(graph, "cortex-m55", kernel)
+
+
+def test_weights_whose_bytes_have_no_room_for_a_digit_below_are_refused() -> None:
+    kernel = "sb_fully_connected_fields_s8_mve"
+    for least, taken in ((-31, True), (-32, False)):
+        net = GraphBuilder(shape=(1, 40))
+        net.fully_connected(3, weights=np.full((3, 40), least), bits=6, grid=Grid.MID_TREAD)
+        graph = net.graph()
+        assert (_refused(graph, "cortex-m55", kernel) is None) == taken
+        _check_exact(graph, "cortex-m55", kernel)

@@ -111,8 +111,8 @@ def _append_layer(net: GraphBuilder, rng: np.random.Generator, draw: Draw) -> No
             net.depthwise_conv2d(kernel, weights=weights, **more, **_clamped(draw))
             _factors(net, rng)
         case 4:
-            weights = _weights(rng, (draw(1, 9), int(np.prod(net.shape))))
-            net.fully_connected(len(weights), weights=weights, bias=_bias(rng, weights), **_clamped(draw))
+            weights, storage = _any_weights(rng, (draw(1, 9), int(np.prod(net.shape))))
+            net.fully_connected(len(weights), weights=weights, bias=_bias(rng, weights), **storage, **_clamped(draw))
             _factors(net, rng)
         case 5:
             (net.average_pool2d if draw(0, 1) else net.max_pool2d)(kernel, **more)

@@ -22,6 +22,7 @@ from toolchain.export.c.rows import (
     paired,
     planes,
     scalar,
+    shifted,
     triple,
 )
 from toolchain.graph.graph import Graph
@@ -42,6 +43,7 @@ _EIGHT_BITS: tuple[Kernel, ...] = (
 KERNELS: tuple[Kernel, ...] = (
     *planes.KERNELS,
     *triple.KERNELS,
+    *shifted.KERNELS,
     *packed.KERNELS,
     *packed.from_packed(_EIGHT_BITS),
     *_EIGHT_BITS,

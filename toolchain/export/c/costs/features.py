@@ -23,7 +23,8 @@ from toolchain.graph.ops import Add, AveragePool2D, Conv2D, DepthwiseConv2D, Ful
 class Blocks:
     """What one pass of a kernel's innermost loops takes. rows: of pixels, in depthwise kernels. tile: pixels that meet
     a channel's weights once they are loaded; 0 where these are loaded for every block of pixels. planes: whether it
-    looks up sums by planes of signs. unpacks: whether it unpacks weights, field by field, before it begins."""
+    looks up sums by planes of signs. unpacks: whether it unpacks weights, field by field, before it begins. shifted:
+    whether bytes of several fields are multiplied whole, so that a field may be of 6 bits."""
 
     pixels: int = 1
     channels: int = 1
@@ -32,6 +33,7 @@ class Blocks:
     tile: int = 0
     planes: bool = False
     unpacks: bool = False
+    shifted: bool = False
 
 
 # Those that take more than one at a time; see the drawings in their files.
@@ -55,6 +57,9 @@ BLOCKS = {
     "sb_conv2d_1x1_short_s8_mve": Blocks(4, 1, 16, tile=16),
     "sb_conv2d_short_s8_mve": Blocks(4, 1, 16, tile=16),
     "sb_conv2d_s8_mve": Blocks(3, 2, 16),
+    "sb_fully_connected_fields_s8_dsp": Blocks(1, 2, 32),
+    "sb_fully_connected_fields_s8_scalar": Blocks(1, 2, 32),
+    "sb_fully_connected_fields_s8_mve": Blocks(1, 4, 16, shifted=True),
     "sb_fully_connected_paired_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_scalar": Blocks(1, 4, 2),
@@ -255,7 +260,7 @@ def _by_row_pairs(window: dict[str, int], channels: int, blocks: Blocks) -> dict
 @_features.register
 def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[str, int]:
     if code.parameters is not None and code.parameters.c_type == "sb_fields_fully_connected_layer":
-        return _by_fields(code.parameters)
+        return _by_fields(code.parameters, blocks)
     channels, products = graph.tensor(op.weights).shape
     vectors = graph.tensor(op.output).n_elements // channels
     whole, left = divmod(channels, blocks.channels)
@@ -275,20 +280,23 @@ def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict
     }
 
 
-def _by_fields(layer: Struct) -> dict[str, int]:
-    """Two outputs at a time, plane after plane, 32 inputs a step."""
+def _by_fields(layer: Struct, blocks: Blocks) -> dict[str, int]:
+    """Some outputs at a time, plane after plane, 32 inputs a step."""
     member = {name: value for name, _, value in layer.members if isinstance(value, int)}
-    bits, vectors = member["bits"], member["rows"]
-    passes = vectors * _blocks(member["output_size"], 2)
+    bits, vectors, inputs = member["bits"], member["rows"], member["input_size"]
+    passes = vectors * _blocks(member["output_size"], blocks.channels)
     found = {
         "layer": 1,
         "vectors": vectors,
-        "vectors_by_products": vectors * member["input_size"],
+        "vectors_by_products": vectors * inputs,
         "outputs": vectors * member["output_size"],
     }
-    for name, there in (("fours", bits >= 4), ("twos", bits & 2), ("ones", bits & 1)):
+    planes = {"fours": bits >= 4, "twos": bits & 2, "ones": bits & 1}
+    if blocks.shifted:
+        planes = {"sixes": bits == 6, "fours": bits == 4, "twos": bits == 2, "ones": bits == 1}
+    for name, there in planes.items():
         found[f"passes_of_{name}"] = passes * bool(there)
-        found[f"passes_of_{name}_by_products"] = passes * bool(there) * _blocks(member["input_size"], 32)
+        found[f"passes_of_{name}_by_products"] = passes * bool(there) * _blocks(inputs, blocks.products)
     return found
 
 

@@ -226,18 +226,25 @@ def _fields_code(
 
     def code(graph: Graph, op: FullyConnected) -> LayerCode:
         coding = coding_of(graph.tensor(op.weights), Form.PLAIN)
-        return _fields_layer(graph, op, function, order(weight_rows(graph, op), coding), coding)
+        layer_tables = tables(graph, op, fully_connected_requantisation(graph, op))
+        return fields_layer(graph, op, function, order(weight_rows(graph, op), coding), coding, layer_tables)
 
     return code
 
 
-def _fields_layer(
-    graph: Graph, op: FullyConnected, function: str, fields: NDArray[np.int8], coding: Coding
+def fields_layer(
+    graph: Graph,
+    op: FullyConnected,
+    function: str,
+    fields: NDArray[np.int8],
+    coding: Coding,
+    layer_tables: tuple[Array, Array],
 ) -> LayerCode:
+    """One call of `function` with fields in its order."""
     weights, output = graph.tensor(op.weights), graph.tensor(op.output)
-    comment = f"{list(weights.shape)} as fields of two outputs, {weights.bits} bits each; {scales_text(weights)}"
+    comment = f"{list(weights.shape)} as fields of {coding.bits} bits each; {scales_text(weights)}"
     values = Array("weights", "int8_t", fields, comment, words=True)
-    arrays = (values, *tables(graph, op, fully_connected_requantisation(graph, op)))
+    arrays = (values, *layer_tables)
     members: tuple[tuple[str, str, int | ArrayRef | ScratchByte | Struct], ...] = (
         *((array.role, "", ArrayRef(array.role)) for array in arrays),
         ("rows", "int32_t", output.shape[0]),
