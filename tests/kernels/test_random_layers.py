@@ -106,9 +106,9 @@ def _append_layer(net: GraphBuilder, rng: np.random.Generator, draw: Draw) -> No
             _factors(net, rng)
         case 2 | 3:
             multiplier = draw(1, 3) if channels < 8 else 1
-            weights = _weights(rng, (*kernel, channels * multiplier))
+            weights, storage = _any_weights(rng, (*kernel, channels * multiplier))
             more |= {"multiplier": multiplier, "bias": _bias(rng, weights.reshape(-1, channels * multiplier).T)}
-            net.depthwise_conv2d(kernel, weights=weights, **more, **_clamped(draw))
+            net.depthwise_conv2d(kernel, weights=weights, **storage, **more, **_clamped(draw))
             _factors(net, rng)
         case 4:
             weights, storage = _any_weights(rng, (draw(1, 9), int(np.prod(net.shape))))

@@ -133,8 +133,31 @@ def test_a_sum_that_leaves_no_room_has_no_line() -> None:
     rows = np.full((1, 9), 127, np.int8)
     steep = Requantisation(np.array([1 << 30]), np.array([-4]))
     assert fit_lines(rows, np.zeros(1, np.int64), steep, -128, -128, 127) is None
+    one = np.full((1, 1), 127, np.int8)
+    assert fit_lines(one, np.zeros(1, np.int64), steep, -128, -128, 127) is not None
     steeper = Requantisation(np.array([1 << 30]), np.array([-3]))
-    assert fit_lines(np.ones((1, 1), np.int8), np.zeros(1, np.int64), steeper, -128, -128, 127) is None
+    assert fit_lines(one, np.zeros(1, np.int64), steeper, -128, -128, 127) is None  # nor has the weight
+
+
+@pytest.mark.parametrize(("largest", "steepest"), [(1, 0), (3, -1), (7, -2), (15, -4), (31, -5), (63, -6)])
+def test_small_weights_leave_room_for_large_factors(largest: int, steepest: int) -> None:
+    """Nine of the largest weights of 1 to 7 bits; the sums of one factor more leave an int32."""
+    rng = np.random.default_rng(largest)
+    rows = rng.choice([-largest, largest], (8, 9)).astype(np.int8)
+    bias = rng.integers(-200 * largest, 200 * largest, 8)
+    for shift in range(steepest - 3, steepest + 2):
+        requantisation = Requantisation(rng.integers(1 << 30, 1 << 31, 8), np.full(8, shift))
+        lines = fit_lines(rows, bias, requantisation, -128, -128, 127)
+        if shift > steepest:
+            assert lines is None
+            continue
+        assert lines is not None
+        assert int((np.abs(rows.astype(int)).max(axis=1) << lines.shifts).max()) < 1 << 15
+        for channel, sums in enumerate(_sums(rows)):
+            scaled = multiply_rounding_twice(
+                sums + bias[channel], requantisation.multipliers[channel], requantisation.shifts[channel]
+            )
+            assert np.array_equal(_of_lines(lines, channel, sums), np.clip(scaled - 128, -128, 127))
 
 
 def test_a_factor_of_zero_is_a_flat_line() -> None:

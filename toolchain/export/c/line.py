@@ -28,8 +28,9 @@ LINE_BITS = 19
 RAISED_LINE_BITS = 16
 # The same for sums of signs: they are small, and their factors large. SSAT in sb_eight_pixels_planes_relu_s8_dsp.c.
 PLANE_LINE_BITS = 14
-# Activations are widened times 2^8, which costs nothing, and an int16 has room for weights times up to 2^8.
-_LEAST_SCALED, _MOST_SCALED = 8, 16
+# Activations are widened times 2^8, which costs nothing, and an int16 has room for weights of 7 bits times 2^8.
+_LEAST_SCALED = 8
+_INT16_BITS = 15
 _MOST_RAISED = 20
 _INT32 = 1 << 31
 
@@ -90,21 +91,29 @@ def fit_lines(
 ) -> Lines | None:
     """Lines with the steps of TFLite's arithmetic for every sum that can be; None where a channel has none.
 
-    Arguments as in `staircase`. Factors from 2^-4 on have none: they leave no room for the sum; a factor so small
-    that its slope has few bits may have none.
+    Arguments as in `staircase`. A factor needs its sum times 2^scaled, such that its slope has 31 bits, and that must
+    stay within an int32, as each weight within an int16: factors below 2^-4 for weights of 8 bits, below 1 for those of
+    1 bit. A factor so small that its slope has few bits may have no line.
     """
-    if bool((requantisation.shifts > -4).any() & (requantisation.multipliers != 0).any()):
+    used = requantisation.multipliers != 0
+    scaled = np.where(used, LINE_BITS + 1 + requantisation.shifts.astype(np.int64), 0).clip(min=_LEAST_SCALED)
+    if bool((scaled - _LEAST_SCALED > _room(rows)).any()):
         return None
     stairs = staircase(rows, bias, requantisation, zero_point, low, high)
     if int((stairs.lowest + bias).min()) < -_INT32 or int((stairs.highest + bias).max()) >= _INT32:
         return None  # a sum that wraps has no steps
-    scaled = np.clip(LINE_BITS + 1 + requantisation.shifts.astype(np.int64), _LEAST_SCALED, _MOST_SCALED)
     lines = [_fit(stairs, c, int(scaled[c]), bias, requantisation, zero_point, low, high) for c in range(len(rows))]
     found = np.array([line for line in lines if line is not None], np.int64).reshape(-1, 2)
     if len(found) < len(lines):
         return None
     slopes, starts = found.T
     return Lines(slopes.astype(np.int32), starts.astype(np.int32), (scaled - _LEAST_SCALED).astype(np.int8))
+
+
+def _room(rows: NDArray[np.int8]) -> Int64:
+    """By how many bits each row can be shifted left within an int16: int64 [C]."""
+    largest = np.where(rows < 0, ~rows, rows).max(axis=1)
+    return np.asarray(_INT16_BITS - np.frexp(largest)[1], np.int64)
 
 
 def fit_raised_lines(

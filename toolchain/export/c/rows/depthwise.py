@@ -43,7 +43,7 @@ def _refuses_shape(graph: Graph, op: DepthwiseConv2D) -> str | None:
 
 def _refuses_3x3_relu(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
     """3x3 without dilation; DSP instructions; no output below the zero point; each channel's way from its sum to its
-    output a straight line (toolchain/export/c/line.py), as it is for most with factors below 1/16."""
+    output a straight line (toolchain/export/c/line.py), as it is for most weights that fill their bits."""
     if not core.dsp:
         return f"{core.name} has no DSP instructions"
     if op.activation.low < graph.tensor(op.output).quantisation.zero_point:
