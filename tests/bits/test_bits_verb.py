@@ -21,6 +21,7 @@ from toolchain.nets.train import train_run
 
 LAYERS = ["stem", "block1_depthwise", "block1_pointwise", "block2_depthwise", "block2_pointwise", "classifier"]
 WIDTHS = ("--widths", "1,2,4,8")
+KEPT = {"any_width.pt", "sensitivity-trained.json"}
 
 Command = Callable[..., Said]
 
@@ -110,6 +111,33 @@ def test_several_budgets_and_each_uniform_width_make_a_table(bits: Command, tmp_
     assert said.code == 0, said.err
     assert all(text in said.out for text in (f"{least:,}", f"{least + 200:,}", "all 2", "all 4", ", ".join(LAYERS)))
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"{least}.toml", f"{least + 200}.toml"])
+
+
+def test_bits_are_judged_by_a_network_trained_at_all_widths(bits: Command, run: Path, tmp_path: Path) -> None:
+    toml, picture = tmp_path / "bits.toml", tmp_path / "scan.svg"
+    asked = ("--trained", 2, "--widths", "2,4,8", "--optimise", "size", "--best", 2, "--rounds", 1)
+    least = _least(bits(*asked, "--max-flash", 100))
+    within = ("--max-flash", least + 300, "--uniform", "--first-last-bits", 8)
+    said = bits(*asked, *within, "-o", toml, "--svg", picture, "--json")
+    assert said.code == 0, said.err
+    value = json.loads(said.out)
+    best = next(one["best"][0] for one in value["budgets"] if one["budget_bytes"] == least + 300)
+    plan = load_weight_plan(toml)
+    assert {name: plan.of(name).bits for name in LAYERS} == best["bits"]
+    assert "trained at all widths at once it loses" in toml.read_text()
+    assert [one["bits"]["stem"] for one in value["uniform"]] == [8, 8, 8]
+    assert [one["bits"]["block1_pointwise"] for one in value["uniform"]] == [2, 4, 8]
+    for one in value["budgets"]:
+        rivals = [each for each in value["uniform"] if each["flash_bytes_estimated"] <= one["budget_bytes"]]
+        assert all(one["best"][0]["loss_increase"] <= rival["loss_increase"] for rival in rivals)
+    assert "trained at all widths at once" in picture.read_text()
+    # Neither is trained nor tried again.
+    kept = {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.name in KEPT}
+    assert kept.keys() == KEPT
+    assert json.loads(bits(*asked, *within, "--json").out) == value
+    assert kept == {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.name in KEPT}
+    refused = bits("--trained", 3, "--widths", "2,4,8", "--scan")
+    assert refused.code == 2 and "any_width.pt: is of other widths, epochs or data" in refused.err
 
 
 @pytest.mark.arm

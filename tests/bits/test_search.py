@@ -3,6 +3,7 @@
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,15 @@ def _problem(path: Path | None = None, options: Mapping[str, tuple[WeightSpec, .
     prices = Prices(layers, {f"k{spec.bits}": KERNEL_BYTES for spec in SPECS}, REST)
     subject = Subject("network", "data", "validation", 50, dict.fromkeys(WEIGHTS, WeightSpec()))
     return Problem(options, prices, Trials(subject, _judge, path))
+
+
+def test_one_width_for_all_leaves_the_ends_what_they_are() -> None:
+    """Unless they may not have that."""
+    problem = _problem(options=dict.fromkeys(WEIGHTS, SPECS) | {"tail": SPECS[:2]})
+    four, eight = WeightSpec.of(4), WeightSpec.of(8)
+    found = uniform(replace(problem, ends=eight), four)
+    assert found == {"stem": eight, "depthwise": four, "pointwise": four, "tail": SPECS[0]}
+    assert uniform(problem, four) == found | {"stem": four}
 
 
 def _everything() -> list[dict[str, WeightSpec]]:

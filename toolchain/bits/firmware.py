@@ -6,7 +6,8 @@ kernels; by how much others differ the prices of layers say, and what is found i
 """
 
 import tempfile
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,13 +37,15 @@ class Target:
 
 
 @dataclass
-class RoundedModels:
-    """A trained network at other bits: Graph, C, sizes. Raises ModelError where it has no weights."""
+class Models(ABC):
+    """A trained network at other bits: Graph, C, sizes. graph: as it is where an assignment says nothing.
+
+    Raises ModelError where it has no weights.
+    """
 
     graph: Graph
     target: Target
-    _rounded: dict[tuple[str, WeightSpec], RoundedWeights] = field(default_factory=dict)
-    _operators: Mapping[str, Weighted] = field(default_factory=dict)
+    _operators: Mapping[str, Weighted] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._operators = {op.name: op for op in weighted_operators(self.graph)}
@@ -51,19 +54,12 @@ class RoundedModels:
 
     @property
     def trained(self) -> dict[str, WeightSpec]:
-        """Layer -> bits and grid as trained, in order."""
+        """Layer -> bits and grid in `graph`, in order."""
         return {name: spec_of(self.graph, op) for name, op in self._operators.items()}
 
+    @abstractmethod
     def at(self, assignment: Assignment) -> Graph:
-        """The network with those layers rounded; one that keeps its bits and grid stays as trained."""
-        trained = self.trained
-        changed = {name: spec for name, spec in assignment.items() if spec != trained[name]}
-        return with_weights(self.graph, {name: self._of(name, spec) for name, spec in changed.items()})
-
-    def _of(self, name: str, spec: WeightSpec) -> RoundedWeights:
-        if (name, spec) not in self._rounded:
-            self._rounded[name, spec] = rounded_weights(self.graph, self._operators[name], spec)
-        return self._rounded[name, spec]
+        """The network with those layers at those bits, the others as in `graph`."""
 
     def generated(self, graph: Graph) -> CModel:
         """Its C for the target."""
@@ -99,3 +95,32 @@ class RoundedModels:
                 if error.build is None:
                     raise
                 return error.build.sizes.flash  # linked, but over what the board file allows
+
+
+@dataclass
+class RoundedModels(Models):
+    """Layers are rounded, and nothing is trained after it."""
+
+    _rounded: dict[tuple[str, WeightSpec], RoundedWeights] = field(default_factory=dict, init=False)
+
+    def at(self, assignment: Assignment) -> Graph:
+        """A layer that keeps its bits and grid stays as trained."""
+        trained = self.trained
+        changed = {name: spec for name, spec in assignment.items() if spec != trained[name]}
+        return with_weights(self.graph, {name: self._of(name, spec) for name, spec in changed.items()})
+
+    def _of(self, name: str, spec: WeightSpec) -> RoundedWeights:
+        if (name, spec) not in self._rounded:
+            self._rounded[name, spec] = rounded_weights(self.graph, self._operators[name], spec)
+        return self._rounded[name, spec]
+
+
+@dataclass
+class TrainedModels(Models):
+    """Layers are taken at their bits from a network that was trained at all of them. source: gives it."""
+
+    source: Callable[[Assignment], Graph]
+
+    def at(self, assignment: Assignment) -> Graph:
+        """As trained at those bits."""
+        return self.source(assignment)

@@ -35,11 +35,15 @@ _SIZES = 8
 
 @dataclass(frozen=True)
 class Problem:
-    """options: layer -> specs that it may take, in the network's order."""
+    """options: layer -> specs that it may take, in the network's order.
+
+    ends: what the first and the last layer have where one width is for all others, if they may; None: that width.
+    """
 
     options: Mapping[str, Sequence[WeightSpec]]
     prices: Prices
     trials: Trials
+    ends: WeightSpec | None = None
 
     def costing(self, more: int) -> "Problem":
         """The same with `more` bytes beside the layers."""
@@ -161,8 +165,13 @@ def smallest_allocation(problem: Problem) -> Assignment:
 
 
 def uniform(problem: Problem, spec: WeightSpec) -> Assignment:
-    """Every layer at `spec`, or where it may not take that, at its own first."""
-    return {name: spec if spec in specs else specs[0] for name, specs in problem.options.items()}
+    """Every layer at `spec`, but for the ends; where it may not take that, at its own first."""
+    names = list(problem.options)
+    ends = dict.fromkeys((names[0], names[-1]), (problem.ends or spec, spec))
+    return {
+        name: next((one for one in ends.get(name, (spec,)) if one in specs), specs[0])
+        for name, specs in problem.options.items()
+    }
 
 
 def _uniform_within(problem: Problem, budget: int) -> list[Candidate]:

@@ -46,9 +46,14 @@ class WeightAverage(Generic[_Network]):
 
         batches: network inputs, float32 [n, 1, T, F]; none is read where there is no batch norm.
         """
+        self.copy_buffers()
+        update_bn(batches, self.network)
+
+    @torch.no_grad()
+    def copy_buffers(self) -> None:
+        """The source's buffers, batch norm statistics among them."""
         for value, source in zip(self.network.buffers(), self._source.buffers(), strict=True):
             value.copy_(source)
-        update_bn(batches, self.network)
 
     def restart(self) -> None:
         """Begin again at the source's weights as they are now."""

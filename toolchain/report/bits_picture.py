@@ -14,7 +14,7 @@ from html import escape
 
 from toolchain.bits.trials import Trial
 from toolchain.report.arena_map import shortened
-from toolchain.report.bits_tables import Scan, short
+from toolchain.report.bits_tables import Scan, alone, short
 
 _NAMES, _WEIGHTS, _FIELD, _ROW, _HEAD = 200, 80, 74, 26, 86
 
@@ -45,7 +45,8 @@ def scan_picture(scan: Scan) -> str:
         f'<rect class="paper" width="{width}" height="{height}" rx="10"/>',
         f'<text class="title" x="24" y="32">{escape(scan.model)}: what each layer alone loses</text>',
         f'<text class="sub" x="24" y="52">rise of the mean cross-entropy in nats over {scan.loss:.4f}, '
-        f"{scan.clips:,} validation clips, one layer rounded, nothing trained after it</text>",
+        f"{scan.clips:,} validation clips</text>",
+        f'<text class="sub" x="24" y="{height - 18}">columns: bits; {escape(alone(scan))}</text>',
         f'<text class="sub" x="{_NAMES + _WEIGHTS - 12}" y="{_HEAD - 10}" text-anchor="end">weights</text>',
     ]
     for column, spec in enumerate(scan.specs):
@@ -53,9 +54,6 @@ def scan_picture(scan: Scan) -> str:
         parts.append(f'<text class="name" x="{x:.0f}" y="{_HEAD - 10}" text-anchor="middle">{short(spec)}</text>')
     for row, (name, count) in enumerate(scan.weights.items()):
         parts += _row(name, count, [scan.trials[name][spec] for spec in scan.specs], _HEAD + _ROW * row)
-    parts.append(
-        f'<text class="sub" x="24" y="{height - 18}">columns: bits, on the usual grid where none is named</text>'
-    )
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 

@@ -11,12 +11,20 @@ from toolchain.bits.trials import Allocation, Trial, Trials, allocation
 from toolchain.measure import How
 from toolchain.report.table import Cell, Column, Row, Table, Tone
 
+# What was done to the networks that are tried.
+ROUNDED = "rounded without training"
+TRAINED = "trained at all widths at once"
+
 
 @dataclass(frozen=True)
 class Scan:
-    """trials: layer -> spec -> what it loses alone. weights: of each layer. loss, accuracy: as trained."""
+    """how: what was done to what was tried.
+
+    trials: layer -> spec -> what it loses alone. weights: of each layer. loss, accuracy: as trained.
+    """
 
     model: str
+    how: str
     clips: int
     loss: float
     accuracy: float
@@ -27,21 +35,25 @@ class Scan:
 
 @dataclass(frozen=True)
 class Answers:
-    """What was found beside the search, by the items of an allocation. clips: of the validation part.
+    """What was found beside the search, by the items of an allocation.
 
+    how: what was done to what was tried. clips: of the validation part.
     linked: bytes of flash. validation, test: accuracy of the generated C on those parts.
     """
 
+    how: str
     clips: int
     linked: Mapping[Allocation, int]
     validation: Mapping[Allocation, float]
     test: Mapping[Allocation, float]
 
 
-def scan_of(model: str, trials: Trials, weights: Mapping[str, int], specs: Sequence[WeightSpec]) -> Scan:
+def scan_of(model: str, how: str, trials: Trials, weights: Mapping[str, int], specs: Sequence[WeightSpec]) -> Scan:
     """All single trials of a network."""
     found = {name: {spec: trials.of({name: spec}) for spec in specs} for name in weights}
-    return Scan(model, trials.subject.clips, trials.loss, trials.accuracy(trials.of({})), weights, tuple(specs), found)
+    return Scan(
+        model, how, trials.subject.clips, trials.loss, trials.accuracy(trials.of({})), weights, tuple(specs), found
+    )
 
 
 def short(spec: WeightSpec) -> str:
@@ -52,6 +64,13 @@ def short(spec: WeightSpec) -> str:
     ('2', '4 rise', '2 tread')
     """
     return str(spec.bits) if spec.usual else f"{spec.bits} {spec.grid.value.removeprefix('mid-')}"
+
+
+def alone(scan: Scan) -> str:
+    """What a field of the scan is about."""
+    if scan.how == ROUNDED:
+        return "one layer rounded, nothing trained after it"
+    return "one layer at its width and the others at 8 bits, trained at all widths at once"
 
 
 def scan_table(scan: Scan) -> Table:
@@ -72,7 +91,7 @@ def scan_table(scan: Scan) -> Table:
     errors = [scan.trials[name][spec].standard_error for name in scan.weights for spec in scan.specs]
     notes = (
         f"Loss increase over {scan.loss:.4f} (accuracy {scan.accuracy:.2%}), {scan.clips:,} clips of the validation",
-        f"part, one layer rounded and none trained after it; largest standard error {max(errors):.4f}.",
+        f"part, {alone(scan)}; largest standard error {max(errors):.4f}.",
     )
     return Table(f"{scan.model}: what each layer alone loses", columns, (*rows, together), notes)
 
@@ -119,7 +138,7 @@ def search_table(model: str, found: Sequence[Found], others: Mapping[str, Candid
     layers = ", ".join(next(iter(found)).best.specs) if found else ""
     notes = (
         f"Layers: {layers}.",
-        "predicted: sum of what single layers lose; loss: all of them at once, over the same clips, without training.",
+        f"predicted: sum of what single layers lose; loss: all of them at once, over the same clips, {answers.how}.",
     )
     return Table(f"{model}: bits under a flash budget", columns, tuple(rows), notes)
 
@@ -161,6 +180,7 @@ def scan_json(scan: Scan) -> dict[str, Any]:
     """The scan as plain values."""
     return {
         "model": scan.model,
+        "tried": scan.how,
         "clips": scan.clips,
         "loss": scan.loss,
         "accuracy": scan.accuracy,
