@@ -451,6 +451,13 @@ SB_INLINE int8_t sb_output_doubled(int32_t sum, int32_t doubled, int32_t right, 
   return (int8_t)sb_ssat8_half(sb_asr_low_byte(x, right) + twice);
 }
 
+/* The last 1 to 3 bytes of four or more, from `from` on, and zeros behind them: with what stands before them, so that
+   nothing behind them is read. */
+SB_INLINE uint32_t sb_last_bytes(const int8_t *from, int32_t rest)
+{
+  return sb_load(from + rest - 4) >> 8 * (4 - rest);
+}
+
 /* `count` bytes as int16 in groups of four, each group 16 bytes behind the one before: one pixel of two that share
    the groups between. A last group that is not full keeps what was there. */
 static inline void sb_widen_quads(const int8_t *from, int16_t *to, int32_t count)

@@ -34,12 +34,6 @@ SB_INLINE const uint32_t *add_quad(pair_sums *s, uint32_t four, const uint32_t *
   return weights;
 }
 
-/* The last 1 to 3 inputs, which end at x + rest: with what stands before them, so that nothing behind them is read. */
-SB_INLINE uint32_t last_inputs(const int8_t *x, int32_t rest)
-{
-  return sb_load(x + rest - 4) >> 8 * (4 - rest);
-}
-
 /* Adds the products of four inputs with two pairs; 17 instructions. */
 SB_INLINE void add_quad_twice(pair_sums *s, pair_sums *other, uint32_t four, const uint32_t **weights,
                               const uint32_t **other_weights)
@@ -60,7 +54,7 @@ static SB_APART void add_two_pairs(pair_sums *to, const int8_t *x, int32_t size,
     add_quad_twice(&s, &other, sb_load(x), &weights, &other_weights);
   }
   if ((size & 3) > 0) {
-    add_quad_twice(&s, &other, last_inputs(x, size & 3), &weights, &other_weights);
+    add_quad_twice(&s, &other, sb_last_bytes(x, size & 3), &weights, &other_weights);
   }
   to[0] = s;
   to[1] = other;
@@ -74,7 +68,7 @@ static SB_APART void add_last_pair(pair_sums *to, const int8_t *x, int32_t size,
     weights = add_quad(&s, sb_load(x), weights);
   }
   if ((size & 3) > 0) {
-    add_quad(&s, last_inputs(x, size & 3), weights);
+    add_quad(&s, sb_last_bytes(x, size & 3), weights);
   }
   *to = s;
 }

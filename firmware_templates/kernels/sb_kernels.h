@@ -183,6 +183,19 @@ typedef struct {
   int8_t low, high;
 } sb_fields_fully_connected_layer;
 
+/*
+ * FullyConnected with weights of few bits, several outputs in one int16 each: v, or 2 * v + 1 where `doubled`. chunk:
+ * inputs, a multiple of 4, over which sums stay apart; all of them where the kernel's file says so.
+ */
+typedef struct {
+  const int8_t *weights;
+  const sb_paired_channel *channels; /* [output_size] */
+  int32_t rows, input_size, output_size, chunk;
+  int8_t bits, doubled;
+  int8_t output_zero_point;
+  int8_t low, high;
+} sb_joined_fully_connected_layer;
+
 /* AveragePool2D and MaxPool2D: elements outside the image do not count. */
 typedef struct {
   sb_window window;
@@ -298,6 +311,12 @@ void sb_fully_connected_fields_s8_scalar(const sb_fields_fully_connected_layer *
                                          int8_t *output);
 void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                       int8_t *output);
+
+/* At least four inputs. Weights of 1 and 2 bits, and of 3 and 4. */
+void sb_fully_connected_joined_s8_dsp(const sb_joined_fully_connected_layer *layer, const int8_t *input,
+                                      int8_t *output);
+void sb_fully_connected_nibbles_s8_dsp(const sb_joined_fully_connected_layer *layer, const int8_t *input,
+                                       int8_t *output);
 
 /* May run in place where nothing is padded. `_dsp`: at least four channels. */
 void sb_average_pool2d_s8(const sb_pool_layer *layer, const int8_t *input, int8_t *output);

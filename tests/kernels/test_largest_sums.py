@@ -135,3 +135,25 @@ def test_weights_whose_bytes_have_no_room_for_a_digit_below_are_refused() -> Non
         graph = net.graph()
         assert (_refused(graph, "cortex-m55", kernel) is None) == taken
         _check_exact(graph, "cortex-m55", kernel)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "bits", "grid"),
+    [
+        ("joined", 1, Grid.MID_RISE),
+        ("joined", 2, Grid.MID_RISE),
+        ("joined", 2, Grid.MID_TREAD),
+        ("nibbles", 3, Grid.MID_TREAD),
+        ("nibbles", 4, Grid.MID_RISE),
+        ("nibbles", 4, Grid.MID_TREAD),
+    ],
+)
+def test_sums_of_joined_outputs_stay_apart_in_chunks(kernel: str, bits: int, grid: Grid) -> None:
+    """Each output of a word beside each other one, all with the largest sums, over several chunks."""
+    largest = (1 << bits) - 1 if grid is Grid.MID_RISE else (1 << bits - 1) - 1
+    weights = np.resize(_rows(1100, largest), (25, 1100))
+    net = GraphBuilder(shape=(1, 1100), scale=0.05, zero_point=7)
+    net.fully_connected(25, weights=weights, bits=bits, grid=grid, per_channel=False, zero_point=-128)
+    name = f"sb_fully_connected_{kernel}_s8_dsp"
+    assert _refused(net.graph(), "cortex-m4", name) is None
+    _check_exact(net.graph(), "cortex-m4", name)

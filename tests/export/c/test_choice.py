@@ -11,6 +11,7 @@ from toolchain.export.c import Aims, Optimise, c_sources
 from toolchain.export.c import choice as choosing
 from toolchain.export.c.choice import choose_kernels
 from toolchain.export.c.costs import CostTable, KernelCost, cost_table
+from toolchain.export.c.costs.features import UNPACK
 from toolchain.export.c.kernel_table import KERNELS, candidates, first_kernels
 from toolchain.graph.graph import Graph
 
@@ -138,3 +139,20 @@ def test_speed_is_the_fastest_and_size_the_smallest_of_the_aims(core: str) -> No
     assert table is not None
     flash = {a: m.constant_bytes + sum(table.file_bytes.get(file, 0) for file in m.kernels) for a, m in models.items()}
     assert flash[Optimise.SIZE] <= slack * min(flash.values())
+
+
+def _few_bits(cycles: Mapping[str, float], monkeypatch: pytest.MonkeyPatch, optimise: Optimise) -> set[str]:
+    """What two layers of 4 bits get where packed ones take so many cycles, those of bytes 1000, and code nothing."""
+    net = GraphBuilder("few", (1, 40, 40, 64), seed=3).conv2d(64, (1, 1), bits=4).conv2d(64, (1, 1), bits=4)
+    graph = net.graph()
+    taking = candidates(graph, graph.operators[0], M4).taking
+    made_up(monkeypatch, {k.function: 1000.0 for k in taking} | {UNPACK: 1e5} | dict(cycles), {})
+    return set(chosen(graph, optimise))
+
+
+def test_few_bits_are_never_slower_than_bytes_unless_size_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = "sb_conv2d_1x1_triple_s8_dsp"
+    for optimise in (Optimise.SPEED, Optimise.BALANCED):
+        assert _few_bits({packed: 1001.0}, monkeypatch, optimise).isdisjoint({packed})
+        assert _few_bits({packed: 900.0}, monkeypatch, optimise) == {packed}
+    assert _few_bits({packed: 1001.0}, monkeypatch, Optimise.SIZE) == {packed}

@@ -12,13 +12,18 @@ Flash is that of the kernels' code and of the layers' constants. Files of code c
 them, so layers hang together: a slower kernel that is there already can be smaller than a faster one. RAM is what the
 largest layer needs: what lives beside it, its scratch, and its output where that cannot lie on its input.
 
+Few bits are never slower than eight: unless size is the aim, a network with weights of fewer bits takes no more cycles
+than it would with all of them in bytes, chosen by the same aim. Packed weights win where they are fast, or save flash
+without costing time; a width that no kernel is fast at stays in bytes. `size` packs whatever is smaller.
+
 The search begins with several choices and changes one layer, or all layers of one kernel, as long as that helps. An
 operator of which a kernel was not measured gets the first in the table that takes it.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from toolchain.core import Core
 from toolchain.export.c.aims import Aims, Optimise
@@ -166,7 +171,7 @@ class _Prices:
 def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optimise: Optimise) -> _Taken:
     if not operators:
         return ()
-    prices = _Prices(operators, file_bytes)
+    prices, most_cycles = _Prices(operators, file_bytes), _cycles_in_bytes(operators, file_bytes, optimise)
     fastest, leanest, narrowest = (
         tuple(_least(operator.options, of) for operator in operators) for of in (_by_cycles, _by_constants, _by_ram)
     )
@@ -176,6 +181,8 @@ def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optim
     weights = _WEIGHTS[optimise]
 
     def price(taken: _Taken) -> float:
+        if prices.cycles(taken) > most_cycles:
+            return math.inf
         cycles, flash, ram = (
             prices.cycles(taken) / least[0],
             prices.flash(taken) / least[1],
@@ -184,6 +191,17 @@ def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optim
         return weights.cycles * cycles + weights.flash * flash + weights.ram * ram
 
     return min((_descended(operators, price, start) for start in (*starts, smallest)), key=price)
+
+
+def _cycles_in_bytes(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optimise: Optimise) -> float:
+    """Of the best choice without kernels for few bits; infinite where that is no limit, or there is none."""
+    in_bytes = [
+        replace(of, options=tuple(option for option in of.options if not option.kernel.few_bits)) for of in operators
+    ]
+    same = all(len(of.options) == len(other.options) for of, other in zip(operators, in_bytes, strict=True))
+    if optimise is Optimise.SIZE or same or not all(of.options for of in in_bytes):
+        return math.inf
+    return _Prices(in_bytes, file_bytes).cycles(_best(in_bytes, file_bytes, optimise))
 
 
 def _least(options: Sequence[_Option], of: Callable[[_Option], int]) -> int:

@@ -60,6 +60,8 @@ BLOCKS = {
     "sb_fully_connected_fields_s8_dsp": Blocks(1, 2, 32),
     "sb_fully_connected_fields_s8_scalar": Blocks(1, 2, 32),
     "sb_fully_connected_fields_s8_mve": Blocks(1, 4, 16, shifted=True),
+    "sb_fully_connected_nibbles_s8_dsp": Blocks(1, 4, 4),
+    "sb_fully_connected_joined_s8_dsp": Blocks(1, 8, 4),
     "sb_fully_connected_paired_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_scalar": Blocks(1, 4, 2),
@@ -261,6 +263,8 @@ def _by_row_pairs(window: dict[str, int], channels: int, blocks: Blocks) -> dict
 def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[str, int]:
     if code.parameters is not None and code.parameters.c_type == "sb_fields_fully_connected_layer":
         return _by_fields(code.parameters, blocks)
+    if code.parameters is not None and code.parameters.c_type == "sb_joined_fully_connected_layer":
+        return _by_chunks(code.parameters, blocks)
     channels, products = graph.tensor(op.weights).shape
     vectors = graph.tensor(op.output).n_elements // channels
     whole, left = divmod(channels, blocks.channels)
@@ -278,6 +282,25 @@ def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict
         "partial_passes_by_products": vectors * (left > 0) * _blocks(products, blocks.products),
         "outputs": vectors * channels,
     }
+
+
+def _by_chunks(layer: Struct, blocks: Blocks) -> dict[str, int]:
+    """Some outputs at a time, chunk after chunk of the inputs."""
+    member = {name: value for name, _, value in layer.members if isinstance(value, int)}
+    vectors, products = member["rows"], member["input_size"]
+    passes = vectors * _blocks(member["output_size"], blocks.channels)
+    found = {
+        "layer": 1,
+        "vectors": vectors,
+        "vectors_by_products": vectors * products,
+        "outputs": vectors * member["output_size"],
+        "passes": passes,
+    }
+    for name, bits in (("ones", 1), ("twos", 2), ("nibbles", 4)):
+        times = passes * (member["bits"] == bits)
+        found[f"chunks_of_{name}"] = times * _blocks(products, member["chunk"])
+        found[f"passes_of_{name}_by_products"] = times * _blocks(products, blocks.products)
+    return found
 
 
 def _by_fields(layer: Struct, blocks: Blocks) -> dict[str, int]:
