@@ -141,18 +141,33 @@ def test_speed_is_the_fastest_and_size_the_smallest_of_the_aims(core: str) -> No
     assert flash[Optimise.SIZE] <= slack * min(flash.values())
 
 
-def _few_bits(cycles: Mapping[str, float], monkeypatch: pytest.MonkeyPatch, optimise: Optimise) -> set[str]:
+def _few_bits(cycles: Mapping[str, float], monkeypatch: pytest.MonkeyPatch, optimise: Optimise, core: str) -> set[str]:
     """What two layers of 4 bits get where packed ones take so many cycles, those of bytes 1000, and code nothing."""
     net = GraphBuilder("few", (1, 40, 40, 64), seed=3).conv2d(64, (1, 1), bits=4).conv2d(64, (1, 1), bits=4)
     graph = net.graph()
-    taking = candidates(graph, graph.operators[0], M4).taking
+    taking = candidates(graph, graph.operators[0], known_core(core)).taking
     made_up(monkeypatch, {k.function: 1000.0 for k in taking} | {UNPACK: 1e5} | dict(cycles), {})
-    return set(chosen(graph, optimise))
+    return set(chosen(graph, optimise, core))
 
 
 def test_few_bits_are_never_slower_than_bytes_unless_size_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     packed = "sb_conv2d_1x1_triple_s8_dsp"
     for optimise in (Optimise.SPEED, Optimise.BALANCED):
-        assert _few_bits({packed: 1001.0}, monkeypatch, optimise).isdisjoint({packed})
-        assert _few_bits({packed: 900.0}, monkeypatch, optimise) == {packed}
-    assert _few_bits({packed: 1001.0}, monkeypatch, Optimise.SIZE) == {packed}
+        assert _few_bits({packed: 1001.0}, monkeypatch, optimise, "cortex-m4").isdisjoint({packed})
+        assert _few_bits({packed: 900.0}, monkeypatch, optimise, "cortex-m4") == {packed}
+    assert _few_bits({packed: 1001.0}, monkeypatch, Optimise.SIZE, "cortex-m4") == {packed}
+
+
+def test_balanced_gives_a_tenth_of_the_cycles_for_packed_weights_where_there_is_no_dsp(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = GraphBuilder("few", (1, 40, 40, 64), seed=3).conv2d(64, (1, 1), bits=4)
+    m3 = known_core("cortex-m3")
+    for optimise, unpacking, packs in (
+        (Optimise.BALANCED, 90, True),
+        (Optimise.BALANCED, 110, False),
+        (Optimise.SPEED, 9, False),
+    ):
+        made_up(monkeypatch, {kernel.function: 1000.0 for kernel in KERNELS} | {UNPACK: unpacking}, {})
+        (choice,) = choose_kernels(net.graph(), m3, Aims(optimise)).values()
+        assert bool(choice.kernel.unpacks) == packs

@@ -14,7 +14,8 @@ largest layer needs: what lives beside it, its scratch, and its output where tha
 
 Few bits are never slower than eight: unless size is the aim, a network with weights of fewer bits takes no more cycles
 than it would with all of them in bytes, chosen by the same aim. Packed weights win where they are fast, or save flash
-without costing time; a width that no kernel is fast at stays in bytes. `size` packs whatever is smaller.
+without costing time; a width that no kernel is fast at stays in bytes. `size` packs whatever is smaller. On cores
+without DSP instructions, where few bits are mostly more work, `balanced` allows a tenth more cycles for their flash.
 
 The search begins with several choices and changes one layer, or all layers of one kernel, as long as that helps. An
 operator of which a kernel was not measured gets the first in the table that takes it.
@@ -65,7 +66,8 @@ def choose_kernels(graph: Graph, core: Core, aims: Aims, most_scratch: int | Non
     if costs is None:
         return choices
     options = _measured(graph, core, costs, most_scratch)
-    taken = _best(tuple(options.values()), costs.file_bytes, aims.optimise)
+    slower = _slower_than_bytes(core, aims.optimise)
+    taken = _best(tuple(options.values()), costs.file_bytes, aims.optimise, slower)
     for name, index in zip(options, taken, strict=True):
         choices[name] = _choice(options[name], index)
     return choices
@@ -168,10 +170,19 @@ class _Prices:
         return max(option.ram_bytes for option in self._chosen(taken))
 
 
-def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optimise: Optimise) -> _Taken:
+def _slower_than_bytes(core: Core, optimise: Optimise) -> float:
+    """How many times the cycles that it takes with all weights in bytes a network may take: see above."""
+    if optimise is Optimise.SIZE:
+        return math.inf
+    return 1.0 if core.dsp or optimise is Optimise.SPEED else 1.1
+
+
+def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optimise: Optimise, slower: float) -> _Taken:
+    """slower: as from _slower_than_bytes."""
     if not operators:
         return ()
-    prices, most_cycles = _Prices(operators, file_bytes), _cycles_in_bytes(operators, file_bytes, optimise)
+    prices = _Prices(operators, file_bytes)
+    most_cycles = slower * _cycles_in_bytes(operators, file_bytes, optimise) if slower < math.inf else slower
     fastest, leanest, narrowest = (
         tuple(_least(operator.options, of) for operator in operators) for of in (_by_cycles, _by_constants, _by_ram)
     )
@@ -194,14 +205,14 @@ def _best(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optim
 
 
 def _cycles_in_bytes(operators: Sequence[_OfOperator], file_bytes: Mapping[str, int], optimise: Optimise) -> float:
-    """Of the best choice without kernels for few bits; infinite where that is no limit, or there is none."""
+    """Of the best choice without kernels for few bits; infinite where nothing is left out, or nothing left."""
     in_bytes = [
         replace(of, options=tuple(option for option in of.options if not option.kernel.few_bits)) for of in operators
     ]
     same = all(len(of.options) == len(other.options) for of, other in zip(operators, in_bytes, strict=True))
-    if optimise is Optimise.SIZE or same or not all(of.options for of in in_bytes):
+    if same or not all(of.options for of in in_bytes):
         return math.inf
-    return _Prices(in_bytes, file_bytes).cycles(_best(in_bytes, file_bytes, optimise))
+    return _Prices(in_bytes, file_bytes).cycles(_best(in_bytes, file_bytes, optimise, math.inf))
 
 
 def _least(options: Sequence[_Option], of: Callable[[_Option], int]) -> int:
