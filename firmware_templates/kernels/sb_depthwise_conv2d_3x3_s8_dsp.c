@@ -9,7 +9,7 @@
 
 static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, uint32_t *to)
 {
-  sb_widen_kernel(layer->weights + 9 * channel, 0, to);
+  sb_widen_kernel(layer->weights + 9 * channel, sb_raised(layer, channel), to);
 }
 
 /* What outputs need beside the sums. */
@@ -105,7 +105,7 @@ static void convolve(const sb_depthwise_rows *rows)
     const int32_t channel = rows->channel + i;
     p.doubled_bias = 2 * layer->channels[channel].bias;
     p.multiplier = layer->channels[channel].multiplier;
-    p.right = -1 - layer->shifts[channel];
+    p.right = sb_right(layer, channel);
     if (rows->second != 0) {
       two_rows(x, weights, &p, rows->output + i, layer->window.output_w);
     } else {

@@ -20,14 +20,15 @@ static void widen_weights(const sb_turned_conv_layer *layer, int32_t channel, ui
   const sb_window *const w = &layer->window;
   const int32_t rows = w->kernel_h, columns = w->kernel_w, pairs = sb_row_pairs(w);
   const int two_rows = sb_two_rows(w);
+  const int32_t raised = sb_raised(layer, channel);
   const int8_t *top = layer->weights + channel * rows * columns;
   for (const int8_t *const end = top + columns; top < end; top++) {
     const int8_t *weight = top;
     uint32_t above = 0;
     int32_t left = rows;
     for (int32_t pair = pairs; pair > 0; pair--) {
-      const uint32_t first = left > 0 ? (uint32_t)*weight : 0;
-      const uint32_t second = left > 1 ? (uint32_t)weight[columns] : 0;
+      const uint32_t first = left > 0 ? (uint32_t)*weight << raised : 0;
+      const uint32_t second = left > 1 ? (uint32_t)weight[columns] << raised : 0;
       *to++ = sb_low_halves(first, second);
       if (two_rows) {
         *to++ = sb_low_halves(above, first);
@@ -113,7 +114,7 @@ static SB_APART void convolve_channel(const sb_depthwise_rows *rows, int32_t i)
   const sb_turned_conv_layer *const layer = rows->layer;
   const sb_window *const w = &layer->window;
   const sb_channel channel = layer->channels[rows->channel + i];
-  const int32_t right = -1 - layer->shifts[rows->channel + i];
+  const int32_t right = sb_right(layer, rows->channel + i);
   const int32_t twice = 2 * layer->output_zero_point + 1;
   const int32_t bias = sb_wrapping_shift_left(channel.bias, 8);
   const int two_rows = sb_two_rows(w);

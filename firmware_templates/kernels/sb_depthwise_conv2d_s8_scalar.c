@@ -58,18 +58,18 @@ static void copy_channel(const sb_turned_conv_layer *layer, const int8_t *input,
   }
 }
 
-/* The taps of one channel as words. */
-static const int8_t *widen(const int8_t *weights, int32_t *taps, const int32_t *end)
+/* The taps of one channel as words, each times 2^raised. */
+static const int8_t *widen(const int8_t *weights, int32_t *taps, const int32_t *end, int32_t raised)
 {
   while (taps < end) {
-    *taps++ = *weights++;
+    *taps++ = sb_wrapping_shift_left(*weights++, raised);
   }
   return weights;
 }
 
 /* All outputs of one channel. */
 static void convolve_plane(const sb_turned_conv_layer *layer, const uint8_t *plane, const int32_t *taps,
-                           const sb_channel *channel, int32_t shift, int8_t *output)
+                           const sb_channel *channel, int32_t right, int8_t *output)
 {
   const sb_window *const w = &layer->window;
   const int32_t *const end = taps + w->kernel_h * w->kernel_w;
@@ -80,7 +80,7 @@ static void convolve_plane(const sb_turned_conv_layer *layer, const uint8_t *pla
   /* Outputs that nobody asks for are written first, where others follow. */
   const int32_t b = columns > 1 ? step.w : 0, c = columns > 2 ? 2 * step.w : 0, d = columns > 3 ? 3 * step.w : 0;
   const int32_t multiplier = channel->multiplier, bias = channel->bias;
-  const int32_t right = -1 - shift, twice = 2 * layer->output_zero_point + 1;
+  const int32_t twice = 2 * layer->output_zero_point + 1;
   const int three_taps = w->kernel_w == 3 && stride == 1 && w->dilation_w == 1;
   for (int32_t y = w->output_h; y > 0; y--) {
     for (int32_t x = 0;; x = x + 4 < last ? x + 4 : last) {
@@ -126,8 +126,8 @@ void sb_depthwise_conv2d_s8_scalar(const sb_turned_conv_layer *layer, const int8
       served = multiplier;
     }
     served--;
-    weights = widen(weights, taps, end);
-    convolve_plane(layer, plane, taps, &layer->channels[c], layer->shifts[c], output + c);
+    weights = widen(weights, taps, end, sb_raised(layer, c));
+    convolve_plane(layer, plane, taps, &layer->channels[c], sb_right(layer, c), output + c);
   }
   sb_clamp_s8(output, w->output_h * w->output_w * layer->output_channels, layer->low, layer->high);
 }

@@ -108,19 +108,21 @@ typedef struct {
 } sb_planes_conv_layer;
 
 /* DepthwiseConv2D by a `_scalar` or `_dsp` kernel: where it is turned, `window` and the weights have H and W
-   exchanged. */
+   exchanged. shifts: of a channel to the right, -31 .. -1; or, 0 .. 13, that its weights are to be shifted left by
+   `raised`, which its bias has been, and its sum to the right by one more than that. */
 typedef struct {
   const int8_t *weights;
   union { /* [output_channels] */
     const sb_channel *channels; /* `_scalar`: bias - 128 * sum of the channel's weights */
     const sb_line *lines;
   };
-  const int8_t *shifts; /* as in sb_conv_layer; beside lines, to the left, of the weights */
+  const int8_t *shifts; /* [output_channels]; beside lines, to the left, of the weights */
   sb_window window;
   uint16_t input_channels, output_channels;
   int8_t input_zero_point, output_zero_point;
   int8_t low, high;
   int8_t turned; /* 0 or 1 */
+  int8_t raised;
 } sb_turned_conv_layer;
 
 typedef struct {

@@ -25,4 +25,17 @@ static inline int32_t sb_reach_w(const sb_window *w)
   return (w->output_w - 1) * w->stride_w + (w->kernel_w - 1) * w->dilation_w + 1;
 }
 
+/* By how many bits the weights of a channel are to be shifted left; not beside lines. */
+static inline int32_t sb_raised(const sb_turned_conv_layer *layer, int32_t channel)
+{
+  return layer->shifts[channel] < 0 ? 0 : layer->raised;
+}
+
+/* By how many bits less one its sum is to be shifted right. */
+static inline int32_t sb_right(const sb_turned_conv_layer *layer, int32_t channel)
+{
+  const int32_t shift = layer->shifts[channel];
+  return shift < 0 ? -1 - shift : shift;
+}
+
 #endif /* SB_WINDOW_H */

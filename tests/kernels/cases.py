@@ -14,7 +14,7 @@ import numpy as np
 from tests.graphs import STORAGES, GraphBuilder, float32
 from toolchain.graph import ops
 from toolchain.graph.graph import Graph
-from toolchain.graph.tensor import DType, Quantisation, Tensor
+from toolchain.graph.tensor import DType, Grid, Quantisation, Tensor
 
 Append = Callable[[GraphBuilder], object]
 ZERO_POINTS = (0, -128, 127, 5, -77)
@@ -43,6 +43,11 @@ def _far_apart(rows: int, size: int) -> np.ndarray:
 def _clipped(net: GraphBuilder) -> dict[str, object]:
     """Outputs that begin at the zero point."""
     return {"zero_point": -128, "activation": (-128, 127)}
+
+
+def _steep(net: GraphBuilder) -> dict[str, object]:
+    """Factors from below 1/2 to above 1, of which the larger ones are not shifted to the right."""
+    return {"bits": 1, "grid": Grid.MID_RISE, "gain": 3.0 * net.rng.uniform(0.8, 1.2), "bias": False}
 
 
 INT32_EXTREMES = [2**31 - 1, -(2**31), 2**30, -(2**30), 1, -1, 0]
@@ -212,6 +217,18 @@ DEPTHWISE = (
     Case(
         "3x3 relu, sums that wrap, vanishing scale",
         lambda n: n.depthwise_conv2d(**(_clipped(n) | {"scale": 3e5, "bias": INT32_EXTREMES[:5]})),
+    ),
+    *(
+        Case(f"{label}, factors about 1", lambda n, more=more: n.depthwise_conv2d(**_steep(n), **more), shape)
+        for label, more, shape in (
+            ("3x3", {}, (1, 7, 6, 5)),
+            ("3x3, 17 channels", {"zero_point": -60}, (1, 6, 9, 17)),
+            ("3x3 relu", {"zero_point": -128}, (1, 4, 5, 6)),
+            ("3x3, stride 2", {"stride": (2, 2), "zero_point": 127}, (1, 5, 6, 4)),
+            ("5x5", {"kernel": (5, 5)}, (1, 7, 8, 4)),
+            ("4x2, multiplier 3", {"kernel": (4, 2), "multiplier": 3}, (1, 6, 5, 3)),
+            ("3x3, dilation", {"dilation": (2, 1)}, (1, 7, 5, 2)),
+        )
     ),
     Case("3x3 dilation", lambda n: n.depthwise_conv2d(dilation=(2, 2)), (1, 9, 8, 6)),
     Case("10x4", lambda n: n.depthwise_conv2d((10, 4), stride=(2, 2), multiplier=8), (1, 21, 10, 1)),

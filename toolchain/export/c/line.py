@@ -59,6 +59,19 @@ class Staircase:
     last: Int64
     steps: Int64
 
+    def asked(self, channel: int, low: int, high: int) -> tuple[tuple[Int64, Int64], tuple[Int64, Int64]]:
+        """What another way from sum to output has to meet to give these outputs, held within low .. high.
+
+        (sums, values) that must not lie below, sum by sum; and such that must.
+        """
+        lowest, highest = int(self.lowest[channel]), int(self.highest[channel])
+        first, last = int(self.first[channel]), int(self.last[channel])
+        values = np.arange(first + 1, last + 1)
+        steps = self.steps[channel, values + 128]
+        not_below = (np.append(steps, lowest), np.append(values, first)) if first > low else (steps, values)
+        below = (np.append(steps - 1, highest), np.append(values, last + 1)) if last < high else (steps - 1, values)
+        return not_below, below
+
 
 def staircase(
     rows: NDArray[np.int8], bias: Int64, requantisation: Requantisation, zero_point: int, low: int, high: int
@@ -185,14 +198,9 @@ def _fit(
 ) -> tuple[int, int] | None:
     """(slope, start) of one channel."""
     lowest, highest = int(stairs.lowest[channel]), int(stairs.highest[channel])
-    first, last = int(stairs.first[channel]), int(stairs.last[channel])
     if max(-lowest, highest) << scaled >= _INT32:
         return None
-    values = np.arange(first + 1, last + 1)
-    steps = stairs.steps[channel, values + 128]
-    # Sums that must not lie below a value, and sums that must.
-    not_below = (np.append(steps, lowest), np.append(values, first)) if first > low else (steps, values)
-    below = (np.append(steps - 1, highest), np.append(values, last + 1)) if last < high else (steps - 1, values)
+    not_below, below = stairs.asked(channel, low, high)
     multiplier, shift = int(requantisation.multipliers[channel]), int(requantisation.shifts[channel])
     unit = bits + 32  # an output of 1, in the units of sum * slope * 2^scaled
     slope = multiplier << (bits + 1) >> (scaled - shift)  # about what it must be
@@ -217,10 +225,16 @@ def _slopes(
     if abs(start) >= 1 << 30:
         return None  # what follows stays within an int64
     rooms = [(values << unit) - (start << 32) for _, values in (not_below, below)]
-    sums = np.concatenate([not_below[0], -below[0]])  # sums * 2^scaled * slope >= room
-    room = np.concatenate([rooms[0], 1 - rooms[1]])
+    return factors_between((not_below[0] << scaled, rooms[0]), (below[0] << scaled, rooms[1]))
+
+
+def factors_between(least: tuple[Int64, Int64], most: tuple[Int64, Int64]) -> tuple[int, int] | None:
+    """The least and the largest factor with sum * factor >= room for each pair (sum, room) of `least`, and < for each
+    of `most`; None where there is no such factor within an int32."""
+    sums = np.concatenate([least[0], -most[0]])  # sums * factor >= room
+    room = np.concatenate([least[1], 1 - most[1]])
     up, down = sums > 0, sums < 0
-    least = int((-(-room[up] // (sums[up] << scaled))).max(initial=-_INT32))
-    largest = int((-room[down] // (-sums[down] << scaled)).min(initial=_INT32))
-    possible = least <= largest and not bool((room[sums == 0] > 0).any())
-    return (least, largest) if possible else None
+    from_below = int((-(-room[up] // sums[up])).max(initial=-_INT32))
+    from_above = int((-room[down] // -sums[down]).min(initial=_INT32))
+    possible = from_below <= from_above and not bool((room[sums == 0] > 0).any())
+    return (from_below, from_above) if possible else None

@@ -5,34 +5,49 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toolchain.core import Core
 from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, Struct
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.layout import sum_bounds
+from toolchain.export.c.layout import channel_table, sum_bounds
 from toolchain.export.c.line import Lines, fit_lines
-from toolchain.export.c.rows.convolutions import (
-    bias_of,
-    refuses_dsp,
-    scales_text,
-    tables,
-    weight_rows,
-)
+from toolchain.export.c.raised import Raised, raise_steep
+from toolchain.export.c.rows.convolutions import bias_of, scales_text, weight_rows
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import DepthwiseConv2D, Pair
 from toolchain.graph.requantisation import conv_requantisation
 
+# Sums have 8 bits below them, and weights are int16.
+_LIMITS = (1 << 23, 1 << 15)
+
+
+def raised(graph: Graph, op: DepthwiseConv2D, sum_limit: int, weight_limit: int) -> Raised | None:
+    """raise_steep of the operator."""
+    zero_point = graph.tensor(op.output).quantisation.zero_point
+    rows, bias, requantisation = weight_rows(graph, op), bias_of(graph, op), conv_requantisation(graph, op)
+    limits = {"sum_limit": sum_limit, "weight_limit": weight_limit}
+    return raise_steep(rows, bias, requantisation, zero_point, *op.activation, **limits)
+
+
+def refuses_sums(graph: Graph, op: DepthwiseConv2D, sum_limit: int, weight_limit: int) -> str | None:
+    """Why its sums cannot be shifted right, each below sum_limit; what is raised for it as in raise_steep."""
+    if int(sum_bounds(weight_rows(graph, op), bias_of(graph, op)).max()) >= sum_limit:
+        return f"a channel's sum can reach 2^{sum_limit.bit_length() - 1}"
+    if raised(graph, op, sum_limit, weight_limit) is None:
+        return "a channel's scale is at least half the output's, and no shift to the right gives its bytes"
+    return None
+
 
 def _refuses(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """DSP instructions; every channel's factor below 1/2 and its sums below 2^23."""
-    reason = refuses_dsp(graph, op, core, conv_requantisation(graph, op))
-    if reason is None and int(sum_bounds(weight_rows(graph, op), bias_of(graph, op)).max()) >= 1 << 23:
-        return "a channel's sum can reach 2^23"
-    return reason
+    """DSP instructions; each channel's sums below 2^23; a factor of 1/2 or more where raised sums have its bytes
+    (toolchain/export/c/raised.py)."""
+    return refuses_sums(graph, op, *_LIMITS) if core.dsp else f"{core.name} has no DSP instructions"
 
 
 def _refuses_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """3x3 without dilation; DSP instructions; every channel's factor below 1/2 and its sums below 2^23."""
+    """3x3 without dilation; DSP instructions; each channel's sums below 2^23; a factor of 1/2 or more where raised sums
+    have its bytes (toolchain/export/c/raised.py)."""
     return _refuses_shape(graph, op) or _refuses(graph, op, core)
 
 
@@ -135,8 +150,10 @@ def _overwrites(graph: Graph, op: DepthwiseConv2D) -> tuple[str, ...]:
     return (op.input,) if smaller and _shared(rows, columns) and rows.pad < rows.kernel else ()
 
 
-def _layer_code(graph: Graph, op: DepthwiseConv2D, function: str, tables: tuple[Array, Array]) -> LayerCode:
-    """One call of `function`. tables: of the channels."""
+def _layer_code(
+    graph: Graph, op: DepthwiseConv2D, function: str, tables: tuple[Array, Array], raised: int = 0
+) -> LayerCode:
+    """One call of `function`. tables: of the channels. raised: by how many bits weights of some are."""
     weights = graph.tensor(op.weights)
     rows, columns, turned = _axes(graph, op)
     shape = weights.shape[1:3]
@@ -161,14 +178,25 @@ def _layer_code(graph: Graph, op: DepthwiseConv2D, function: str, tables: tuple[
         ("low", "int8_t", op.activation.low),
         ("high", "int8_t", op.activation.high),
         ("turned", "int8_t", int(turned)),
+        ("raised", "int8_t", raised),
     )
     arguments = (Place.PARAMETERS, Activation(op.input), Activation(op.output), Place.SCRATCH)
     return LayerCode((Call(function, arguments),), arrays, Struct("sb_turned_conv_layer", members))
 
 
+def raised_tables(of: Raised, bias: NDArray[np.int32]) -> tuple[Array, Array]:
+    """The two tables of the output channels; bias: folded, int32 [C]."""
+    return (
+        Array("channels", "sb_channel", channel_table(bias, of.requantisation), "bias, multiplier"),
+        Array("shifts", "int8_t", of.shifts, "shift of each channel"),
+    )
+
+
 def _code(function: str) -> Callable[[Graph, DepthwiseConv2D], LayerCode]:
     def code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
-        return _layer_code(graph, op, function, tables(graph, op, conv_requantisation(graph, op)))
+        found = raised(graph, op, *_LIMITS)
+        assert found is not None  # else it is refused
+        return _layer_code(graph, op, function, raised_tables(found, found.bias), found.bits)
 
     return code
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from toolchain.core import Core
 from toolchain.export.c.code import Array, LayerCode, Struct
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.layout import Rows, channel_table, shift_table, sum_bounds
+from toolchain.export.c.layout import Rows, shift_table, sum_bounds
 from toolchain.export.c.rows.convolutions import (
     Weighted,
     bias_of,
@@ -27,6 +27,7 @@ from toolchain.export.c.rows.convolutions import (
     window_struct,
     windowed_code,
 )
+from toolchain.export.c.rows.depthwise import raised, raised_tables, refuses_sums
 from toolchain.export.c.rows.fully_connected import fully_connected_code
 from toolchain.graph.fixedpoint import wrap_int32
 from toolchain.graph.graph import Graph
@@ -35,6 +36,8 @@ from toolchain.graph.requantisation import Requantisation, conv_requantisation, 
 
 # Magnitudes of weights whose products are summed up in 16 bits: times 128, that of an activation, it is below 2^15.
 _CHUNK = 255
+# Sums and weights of DepthwiseConv2D, which are words.
+_LIMITS = (1 << 29, 1 << 31)
 # Values that one byte of the rest can skip.
 _SKIP = 255
 
@@ -58,8 +61,9 @@ def _refuses_conv2d(graph: Graph, op: Conv2D, core: Core) -> str | None:
 
 
 def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
-    return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+    """No DSP instructions; each channel's sums below 2^29; a factor of 1/2 or more where raised sums have its bytes
+    (toolchain/export/c/raised.py)."""
+    return f"{core.name} has DSP instructions" if core.dsp else refuses_sums(graph, op, *_LIMITS)
 
 
 def _refuses_fully_connected(graph: Graph, op: FullyConnected, core: Core) -> str | None:
@@ -154,27 +158,25 @@ def _turned_window(window: Struct) -> Struct:
 
 
 def _depthwise_code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
-    weights, requantisation = graph.tensor(op.weights), conv_requantisation(graph, op)
+    weights, found = graph.tensor(op.weights), raised(graph, op, *_LIMITS)
+    assert found is not None  # else it is refused
     _, kernel_h, kernel_w, channels = weights.shape
     turned = _turned(graph, op)
     rows, window = weight_rows(graph, op), window_struct(graph, op)
     order = "one window a channel"
     # The plane holds each byte + 128.
-    bias = np.asarray(wrap_int32(bias_of(graph, op) - 128 * rows.sum(axis=1, dtype=np.int64)), np.int32)
+    bias = np.asarray(wrap_int32(found.bias - 128 * found.raised_rows(rows).sum(axis=1)), np.int32)
     if turned:
         rows = rows.reshape(channels, kernel_h, kernel_w).transpose(0, 2, 1)
         window = _turned_window(window)
         order += ", H and W exchanged"
     comment = f"{list(weights.shape)} as {order}; {scales_text(weights)}"
-    arrays = (
-        Array("weights", "int8_t", rows.ravel(), comment),
-        Array("channels", "sb_channel", channel_table(bias, requantisation), "bias, multiplier"),
-        Array("shifts", "int8_t", shift_table(requantisation), "shift of each channel"),
-    )
+    arrays = (Array("weights", "int8_t", rows.ravel(), comment), *raised_tables(found, bias))
     code = conv_code(graph, op, "sb_depthwise_conv2d_s8_scalar", arrays, "sb_turned_conv_layer")
     assert code.parameters is not None
     members = tuple((n, t, window if n == "window" else v) for n, t, v in code.parameters.members)
-    parameters = Struct("sb_turned_conv_layer", (*members, ("turned", "int8_t", int(turned))))
+    more = (("turned", "int8_t", int(turned)), ("raised", "int8_t", found.bits))
+    parameters = Struct("sb_turned_conv_layer", (*members, *more))
     return replace(code, parameters=parameters)
 
 
