@@ -12,7 +12,7 @@ DATA   ?= $(firstword $(wildcard ../shared/data/speech_commands_v0.01) corpora/s
 PYTHON  := .venv/bin/python
 SUBBYTE := .venv/bin/subbyte
 # How the streaming network is trained; the weights' width and recipe come with each run.
-STREAM  := --epochs 20 --qat-epochs 4 --lr 0.05 --threads 1 --device cpu
+STREAM  := --stream-hours 40 --qat-epochs 4 --threads 1 --device cpu
 # DRY_RUN=1 shows the command of a programmer instead of running it.
 DRY     := $(if $(filter-out 0,$(DRY_RUN)),--dry-run)
 # A budget that somebody names must exist; the default one counts where it stands.
@@ -57,10 +57,10 @@ series: setup-demo  ## accuracy over the width of the weights, days of training 
 	$(SUBBYTE) series ds_cnn_s pless_sweep_wm1.25_5 --data "$(DATA)" -o "$(RUNS)" --page docs/reproduction.md
 
 stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4 and 1 bits; its DET curves: RUNS=… DATA=…
-	$(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_float" $(STREAM) --qat-lr 0.0005
+	$(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_float" $(STREAM) --epochs 60 --lr 0.05 --qat-lr 0.0005
 	for bits in 8 5 4 1; do $(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_two_stage_$$bits" $(STREAM) \
-	  --recipe two-stage --weight-bits $$bits --absolute-cosine 0.1 || exit; done
-	$(SUBBYTE) eval "$(RUNS)/stream_float@float" "$(RUNS)/stream_float" --data "$(DATA)" --det --hours 2 \
+	  --from "$(RUNS)/stream_float" --recipe two-stage --weight-bits $$bits --epochs 20 --lr 0.02 || exit; done
+	$(SUBBYTE) eval "$(RUNS)/stream_float@float" "$(RUNS)/stream_float" --data "$(DATA)" --det --hours 20 --fah 50 \
 	  $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --svg docs/det_stream_250k.svg
 
 widths: setup-demo  ## what weights of 8 to 1 bits cost on each core, every byte compared: MODEL=…, writes docs/widths.md

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.data.layout import CLIP_SAMPLES
+from toolchain.data.streams.speech import Speech, speech_of
 from toolchain.data.words import Words
-from toolchain.detect.speech import Speech, speech_of
 
 KEYWORDS = ("yes", "no")
 

@@ -10,10 +10,10 @@ import pytest
 from tests.detect.said import KEYWORDS, some_speech
 from tests.graphs import GraphBuilder
 from tests.projects import audio_front_end
+from toolchain.data.streams.recipe import StreamRecipe
+from toolchain.data.streams.stream import Stream, stream_of
 from toolchain.detect.hearing import hear, rows_per_decision, usual_hop_ms
 from toolchain.detect.listener import Listener, graph_posteriors, side_by_side, softmax
-from toolchain.detect.recipe import StreamRecipe
-from toolchain.detect.stream import Stream, stream_of
 from toolchain.errors import DataError, ModelError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation, hello_edge, peter2020
 from toolchain.frontend.streaming import FrontEndStream, samples_before

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
+from toolchain.data.streams.scene import Spoken
 from toolchain.detect.curve import Interval, curve_of, det_curve, det_points, operating_points, threshold_at
 from toolchain.detect.detector import DetectorSpec, Scores, detections, scores_of, smoothed
-from toolchain.detect.scene import Spoken
 from toolchain.detect.scoring import Counts, count
 from toolchain.errors import DataError
 

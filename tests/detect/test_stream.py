@@ -11,11 +11,11 @@ import pytest
 
 from tests.detect.said import KEYWORDS, some_speech, some_words
 from toolchain.data.layout import CLIP_SAMPLES, SAMPLE_RATE_HZ
-from toolchain.detect.draws import Draws, resamplings
-from toolchain.detect.recipe import StreamRecipe
-from toolchain.detect.scene import OTHER, mix_scene, plan_scene
-from toolchain.detect.speech import speech_of
-from toolchain.detect.stream import Stream, stream_of
+from toolchain.data.streams.draws import Draws, resamplings
+from toolchain.data.streams.recipe import StreamRecipe
+from toolchain.data.streams.scene import OTHER, mix_scene, plan_scene
+from toolchain.data.streams.speech import speech_of
+from toolchain.data.streams.stream import Stream, stream_of
 from toolchain.errors import DataError
 
 RECIPE = StreamRecipe(seed=3, scene_s=20)

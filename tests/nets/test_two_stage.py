@@ -219,9 +219,65 @@ def test_a_run_keeps_rounded_epochs_writes_its_bits_and_goes_on_to_the_same_weig
     assert stopped.model.read_bytes() == whole.model.read_bytes()
 
 
+@pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: arch.name)
+def test_squashing_begins_where_a_trained_network_stands(arch: ArchSpec) -> None:
+    trained = FloatNetwork(arch)
+    trained.initialise(torch.Generator().manual_seed(5))
+    x = random_features(arch, 40)
+    trained.train()(x)
+    trained.eval()
+    squashed = SquashedNetwork(arch, WeightPlan(WeightSpec.of(8)))
+    squashed.begin_with(trained.state_dict())
+    squashed.eval()
+    for name, weight in squashed.squashed().items():
+        before = weights_of(trained, name)
+        ends = 0.98 * float(weight.quantiser.range)
+        assert torch.allclose(weights_of(squashed, name), before.clamp(-ends, ends), atol=1e-6)
+        assert float((before.abs() > ends).float().mean()) < 0.1
+    wanted = trained(x).detach()
+    for rounded in (False, True):
+        squashed.round_weights(rounded)
+        assert float((squashed(x).detach() - wanted).abs().mean()) < 0.05 * float(wanted.abs().max())
+
+
+def test_one_bit_begins_with_weights_that_can_still_move() -> None:
+    network = SquashedNetwork(tiny_stream(), WeightPlan(WeightSpec.of(1)))
+    trained = FloatNetwork(tiny_stream())
+    trained.initialise(torch.Generator().manual_seed(5))
+    network.begin_with(trained.state_dict())
+    weights = weights_of(network, "dense1") / network.squashed()["dense1"].quantiser.range
+    assert float((weights.abs() > 0.97).float().mean()) < 0.1
+
+
+def test_a_run_may_begin_with_the_float_weights_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    data = write_corpus(tmp_path / "corpus")
+    common: dict[str, Any] = {"batch": 10, "averaging": 0.5, "threads": 1}
+    plain = TrainConfig(
+        arch=tiny_stream(), data=data, features="log_mel", epochs=20, qat_epochs=0, lr=0.2, data_seed=4, **common
+    )
+    before = train_run(plain, tmp_path / "float")
+    config = config_of(
+        tiny_stream(), data, epochs=2, qat_epochs=1, lr=0.02, qat_lr=0.01, start=tmp_path / "float", **common
+    )
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    record = train_run(config, whole.path)
+    assert record.config["data_seed"] == 4 and record.config["epochs"] == 2, "data as there, epochs of its own"
+    assert record.config["float_stage"] is not None
+
+    def validated(of: Any) -> float:
+        return next(number["value"] for number in of.numbers if number["name"] == "float_validation_accuracy")
+
+    assert validated(before) > 0.3 and validated(record) > 0.7 * validated(before), "two epochs would not teach it"
+    with pytest.raises(KeyboardInterrupt):
+        train_run(config, stopped.path, progress=_StopAfter(12))
+    train_run(config, stopped.path)
+    assert stopped.model.read_bytes() == whole.model.read_bytes()
+
+
 @pytest.mark.parametrize(
     "changes",
-    [{"method": Method.LEARNED_STEP}, {"teacher": 0.5}, {"per_tensor": True}, {"start": Path("elsewhere")}],
+    [{"method": Method.LEARNED_STEP}, {"teacher": 0.5}, {"per_tensor": True}],
     ids=lambda changes: next(iter(changes)),
 )
 def test_what_two_stage_training_does_not_do_is_refused(changes: dict[str, Any]) -> None:

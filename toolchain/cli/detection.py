@@ -13,15 +13,15 @@ from toolchain.cli.models import run_record
 from toolchain.cli.progress import progress_bar
 from toolchain.cli.waiting import waiting
 from toolchain.data.layout import Partition
+from toolchain.data.streams.recipe import StreamRecipe
+from toolchain.data.streams.speech import speech_of
+from toolchain.data.streams.stream import stream_of
 from toolchain.data.words import load_words
 from toolchain.detect.detector import DetectorSpec
 from toolchain.detect.evaluation import Evaluation, background_note, evaluate
 from toolchain.detect.hearing import usual_hop_ms
 from toolchain.detect.listener import Listener, Run, graph_posteriors, side_by_side, softmax
 from toolchain.detect.on_board import BoardDifference, against_board
-from toolchain.detect.recipe import StreamRecipe
-from toolchain.detect.speech import speech_of
-from toolchain.detect.stream import stream_of
 from toolchain.device.emulated import EmulatedModel
 from toolchain.errors import ModelError, SubbyteError
 from toolchain.export.project import front_end_parts
@@ -101,7 +101,7 @@ def detect(models: Sequence[str], data: Path, asked: Asked, *, reference: bool, 
         write_text(asked.svg, det_svg(evaluation))
     if asked.csv is not None:
         write_text(asked.csv, det_csv(evaluation))
-    note = background_note([model.noise for model in found])
+    note = background_note([model.noise for model in found], asked.partition)
     on = board.id if board else "reference" if reference else "host"
     if asked.as_json:
         how = How.EMULATED if board else How.MEASURED

@@ -99,6 +99,10 @@ def train(
     averaging: Annotated[
         float, typer.Option(help="Share of the averaged weights that a step keeps; 0 is none.")
     ] = TrainConfig.averaging,
+    stream_hours: Annotated[
+        float,
+        typer.Option(help="Train on windows out of so many hours of stream, mixed of the training part; 0: on clips."),
+    ] = TrainConfig.stream_hours,
     threads: Annotated[int | None, typer.Option(help="Of torch; all cores but one without. Part of the run.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = TrainConfig.device,
     resume: Annotated[bool, typer.Option("--resume", help="Insist that there is a run to go on with.")] = False,
@@ -129,6 +133,7 @@ def train(
         weight_decay=weight_decay,
         label_smoothing=label_smoothing,
         averaging=averaging,
+        stream_hours=stream_hours,
         weights=plan,
         course=course,
         method=quantiser or (Method.MAX_ABS if rounded else recipe.method),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words: every spoken clip of one partition under its own word, and the background that no training has heard.
+"""Words: every spoken clip of one partition under its own word, and the background that goes with it.
 
 A Split draws some of the other words and calls them all `unknown`; a stream of hours wants all of them.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.data.background import evaluation_part
+from toolchain.data.background import evaluation_part, training_part
 from toolchain.data.decoding import use_decoded
 from toolchain.data.layout import CLIP_SAMPLES, Partition
 from toolchain.data.listing import list_corpus
@@ -23,7 +23,7 @@ from toolchain.progress import Progress, silent
 class Words:
     """x: int16 [N, CLIP_SAMPLES], in the order of `paths`. words, paths: one a clip, paths sorted.
 
-    noise: int16 recordings of any length, the parts kept for evaluation; none is empty.
+    noise: int16 recordings of any length, none empty: of each the part for training or that kept for evaluation.
     """
 
     x: NDArray[np.int16]
@@ -45,7 +45,8 @@ def load_words(folder: Path, partition: Partition, *, cache: Path | None = None,
         x = np.empty((len(rows), CLIP_SAMPLES), np.int16)
         store.take(rows, x, range(len(rows)))
         clips = [listing.clips[row] for row in rows]
-        noise = tuple(part for samples in store.noise() if len(part := evaluation_part(samples)))
+        part_of = training_part if partition is Partition.TRAIN else evaluation_part
+        noise = tuple(part for samples in store.noise() if len(part := part_of(samples)))
         return Words(x, tuple(clip.word for clip in clips), tuple(clip.path for clip in clips), noise)
 
     return use_decoded(listing, taken, cache=cache, progress=progress)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toolchain.detect.draws import resamplings
+from toolchain.data.streams.draws import resamplings
 from toolchain.detect.scoring import Counts
 
 Floats = NDArray[np.float64]

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from toolchain.data.background import NOISE_RULE
+from toolchain.data.layout import Partition
+from toolchain.data.streams.stream import Stream
 from toolchain.detect.curve import Operating, operating_points
 from toolchain.detect.detector import DetectorSpec, scores_of
 from toolchain.detect.hearing import Heard, hear
 from toolchain.detect.listener import Listener
 from toolchain.detect.scoring import Counts, count
-from toolchain.detect.stream import Stream
 from toolchain.errors import ModelError
 from toolchain.progress import Progress, silent
 
@@ -108,8 +109,10 @@ def _warnings(stream: Stream, models: Sequence[Judged], fah: float) -> tuple[str
     return tuple(found)
 
 
-def background_note(noise_rules: Sequence[str | None]) -> str:
+def background_note(noise_rules: Sequence[str | None], partition: Partition) -> str:
     """Whether the models' trainings kept away from the stream's background. noise_rules: as run.json says them."""
+    if partition is Partition.TRAIN:
+        return f"Background: {NOISE_RULE}, which training hears; the words are those of training as well."
     if all(rule == NOISE_RULE for rule in noise_rules):
         return f"Background: the last fifth of each recording; training heard {NOISE_RULE}."
     return (

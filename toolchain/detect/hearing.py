@@ -15,8 +15,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from toolchain.data.layout import SAMPLE_RATE_HZ
+from toolchain.data.streams.stream import Stream
 from toolchain.detect.listener import Listener, Outputs
-from toolchain.detect.stream import Stream
 from toolchain.errors import ModelError
 from toolchain.frontend import FeatureSpec
 from toolchain.frontend.streaming import FrontEndStream, samples_before

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toolchain.data.streams.stream import Stream
 from toolchain.detect.hearing import Heard, rows_per_decision
 from toolchain.detect.listener import Listener
-from toolchain.detect.stream import Stream
 from toolchain.device.emulated import EmulatedModel
 from toolchain.frontend.streaming import FrontEndStream
 

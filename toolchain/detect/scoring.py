@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.data.layout import SAMPLE_RATE_HZ
+from toolchain.data.streams.scene import Spoken
 from toolchain.detect.detector import DetectorSpec, Scores, detections
-from toolchain.detect.scene import Spoken
 
 # Thresholds that are tried: at most so many where somebody says a keyword, and where nobody does.
 _AT_KEYWORDS, _ELSEWHERE = 150, 150

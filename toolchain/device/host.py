@@ -5,6 +5,7 @@ The same sources that go into a firmware, kernels with DSP instructions included
 where the machine has none). Kernels are compiled once a process, so that many small models cost little each; what is
 compiled lives in a temporary folder that goes away with the process.
 
+`fast=True` compiles for many hours of inferences: with all that this very machine can do, which takes longer.
 `sanitize=True` makes a program instead of a library, under the address and undefined-behaviour sanitizers; it dies at
 the first fault with the sanitizer's report.
 """
@@ -29,6 +30,8 @@ from toolchain.export.c import CModel
 from toolchain.files import temporary_files
 
 _FLAGS = ("-std=c11", "-O2", "-fPIC")
+# Integer code gives the same bytes; what is compiled never leaves this machine.
+_FAST = ("-std=c11", "-O3", "-march=native", "-fPIC")
 _SANITIZE = ("-std=c11", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _SECONDS = 600
 
@@ -56,9 +59,10 @@ def host_compiler() -> HostCompiler | None:
 class HostModel:
     """One generated model on this machine. Compiles at the first use. Not for several threads at once."""
 
-    def __init__(self, model: CModel, *, sanitize: bool = False) -> None:
+    def __init__(self, model: CModel, *, sanitize: bool = False, fast: bool = False) -> None:
         self.model = model
         self._sanitize = sanitize
+        self._fast = fast
 
     @overload
     def run(self, inputs: Int8) -> Int8: ...
@@ -100,11 +104,11 @@ class HostModel:
 
     @cached_property
     def _plain(self) -> ctypes.CDLL:
-        return _workshop().library(self.model, trace=False)
+        return _workshop().library(self.model, trace=False, fast=self._fast)
 
     @cached_property
     def _traced(self) -> ctypes.CDLL:
-        return _workshop().library(self.model, trace=True)
+        return _workshop().library(self.model, trace=True, fast=False)
 
     @cached_property
     def _checked(self) -> Path:
@@ -144,8 +148,8 @@ class _Workshop:
         self._objects: dict[str, Path] = {}
         self._built = 0
 
-    def library(self, model: CModel, *, trace: bool) -> ctypes.CDLL:
-        flags = (*_FLAGS, "-DSUBBYTE_TRACE") if trace else _FLAGS
+    def library(self, model: CModel, *, trace: bool, fast: bool) -> ctypes.CDLL:
+        flags = (*(_FAST if fast else _FLAGS), *(("-DSUBBYTE_TRACE",) if trace else ()))
         output = self._link(model, flags, ("-shared",), "model.so")
         return ctypes.CDLL(str(output))
 

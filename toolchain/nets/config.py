@@ -68,12 +68,13 @@ class TrainConfig:
     from it so that runs of several seeds are tested on the same clips.
     epochs, qat_epochs: in float, then with every value on its integer grid.
     averaging: share of the averaged weights that a step keeps (nets/average.py); 0 is none.
+    stream_hours: length of the stream whose windows are trained with (nets/windows.py); 0: clips are.
     weights: bits and grid of each layer's weights; resolved for `arch`, so that plans that mean the same are equal.
     course: what the stages train; `two-stage` squashes weights in the first one and holds them in the second.
     method, teacher: of the epochs on the grid, see Recipe. per_tensor: one scale a layer instead of one a channel.
     absolute_cosine: weight in the loss of how far the weights are from their grid (`quantisers.absolute_cosine`).
-    start: run folder whose float epochs take the place of this run's own; they must be of the same architecture,
-    features and data. float_stage: hash of its weights, known once it has been read.
+    start: run folder whose float epochs take the place of this run's own, or whose float weights two-stage training
+    begins with; of the same architecture, features and data. float_stage: hash of its weights, once it has been read.
     lr, qat_lr: largest learning rates of the two stages, each with warm-up and cosine decay to 0.
     threads: of torch; part of the configuration because sums in another order round differently. None: those of the
     run's first start, and then all cores but one.
@@ -95,6 +96,7 @@ class TrainConfig:
     weight_decay: float = 4e-5
     label_smoothing: float = 0.0
     averaging: float = 0.998
+    stream_hours: float = 0.0
     weights: WeightPlan = ALL_EIGHT_BITS
     course: Course = Course.STRAIGHT_THROUGH
     method: Method = _EIGHT_BITS.method
@@ -124,15 +126,16 @@ class TrainConfig:
             ("averaging", self.averaging, 0.99999),
             ("teacher", self.teacher, 1.0),
             ("absolute-cosine", self.absolute_cosine, 100.0),
+            ("stream-hours", self.stream_hours, 1000.0),
         ):
             if not math.isfinite(value):
                 raise ModelError(f"--{name} {value} is no finite number")
             _within(name, value, 0.0, high)
-        asked_otherwise = self.method is not _TWO_STAGE.method or self.teacher or self.per_tensor or self.start
+        asked_otherwise = self.method is not _TWO_STAGE.method or self.teacher or self.per_tensor
         if self.course is Course.TWO_STAGE and asked_otherwise:
             raise ModelError(
                 "--recipe two-stage squashes the weights of its own first stage, one scale a layer, and holds them in "
-                "the second: leave out --quantiser, --per-tensor, --teacher and --from"
+                "the second: leave out --quantiser, --per-tensor and --teacher"
             )
         object.__setattr__(self, "weights", self.weights.resolved(self.arch.layers()))
         shape = self.feature_spec.shape
@@ -155,10 +158,13 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """The values that decide the weights; not the architecture, which stands beside it, nor places of files.
 
-        `course` stands there where it is not the usual one, so that runs from before there was another can go on.
+        `course` and `stream_hours` stand there where they are not the usual ones, so that runs from before there were
+        others can go on.
         """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("arch", "data", "start")}
         course = {} if values.pop("course") is Course.STRAIGHT_THROUGH else {"course": self.course.value}
+        if not self.stream_hours:
+            del values["stream_hours"]
         return values | course | {"weights": self.weights.to_dict(), "method": self.method.value}
 
 

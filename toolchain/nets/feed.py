@@ -2,6 +2,7 @@
 """Int8 features for each epoch, computed by the device's own C front end on freshly augmented audio.
 
     FeatureSource   one corpus under one spec and seed: what any run of these trains, validates and tests on
+    StreamSource    the same, trained on windows of a stream (windows.py) instead of clips
     Feed            the epochs of one run in turn
     Feeds           the sources of runs that follow each other
 
@@ -9,7 +10,7 @@ The next epoch's features are made in one background thread while the current ep
 interpreter go. A clip's augmentation follows from (seed, epoch, index), so neither threads nor a resumption change it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from types import TracebackType
@@ -22,13 +23,21 @@ from numpy.typing import NDArray
 from toolchain.data.augment import Augmenter
 from toolchain.data.background import NOISE_RULE
 from toolchain.data.corpus import Corpus, Split, load_corpus
+from toolchain.data.layout import Partition
+from toolchain.data.words import Words, load_words
 from toolchain.errors import ModelError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.stages import Labelled
+from toolchain.nets.windows import Windows, windows_of
 from toolchain.progress import Progress
 
 _CLIPS_PER_CHUNK = 512
+# Hours of stream to validate on, of those of training; windows of it, of the number of validation clips.
+_VALIDATED_SHARE, _VALIDATED_WINDOWS = 1 / 8, 2
+
+# Features int8 [N, T, F] and classes int64 [N].
+Epoch = tuple[NDArray[np.int8], NDArray[np.int64]]
 
 
 class FeatureSource:
@@ -66,29 +75,67 @@ class FeatureSource:
             "noise": NOISE_RULE,
         }
 
-    def epoch(self, epoch: int, *, keep: bool, stopped: Callable[[], bool]) -> NDArray[np.int8]:
-        """Augmented training features, [N, T, F]. keep: until the source goes. stopped: asked now and then; once it
-        says so, what is left is garbage and not kept.
+    def epoch(self, epoch: int, *, keep: bool, stopped: Callable[[], bool]) -> Epoch:
+        """Augmented training features. keep: until the source goes. stopped: asked now and then; once it says so, what
+        is left is garbage and not kept.
         """
+        labels = self._corpus.train.y
         if epoch in self._kept:
-            return self._kept[epoch]
+            return self._kept[epoch], labels
         x = self._corpus.train.x
         features = np.empty((len(x), *self.spec.shape), np.int8)
         for start in range(0, len(x), _CLIPS_PER_CHUNK):
             if stopped():
-                return features
+                return features, labels
             rows = np.arange(start, min(start + _CLIPS_PER_CHUNK, len(x)))
             features[rows] = self._frontend.features(self._augmenter.batch(x[rows], rows, epoch), threads=1)
         if keep:
             self._kept[epoch] = features
-        return features
+        return features, labels
 
-    def labelled(self, features: NDArray[np.int8]) -> Labelled:
-        """An epoch's features with the labels of the training clips, on the device."""
-        return Labelled.from_numpy(features, self._corpus.train.y, self._device)
+    def labelled(self, epoch: Epoch) -> Labelled:
+        """An epoch on the device."""
+        return Labelled.from_numpy(*epoch, self._device)
 
     def _plain(self, split: Split) -> Labelled:
-        return Labelled.from_numpy(self._frontend.features(split.x), split.y, self._device)
+        return self.labelled((self._frontend.features(split.x), split.y))
+
+
+class StreamSource(FeatureSource):
+    """The same corpus, its training and its validation part as windows of streams; the test part stays clips.
+
+    words: of those two parts. hours: of training stream; validation has an eighth of it, as it has of the speakers.
+    What is said when follows from the corpus' seed, which windows make an epoch from `seed`; those of validation are
+    the same for all seeds.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        words: Mapping[Partition, Words],
+        spec: FeatureSpec,
+        seed: int,
+        device: torch.device,
+        *,
+        hours: float,
+        progress: Progress,
+    ) -> None:
+        super().__init__(corpus, spec, seed, device)
+        self._seed = seed
+
+        def windows(part: Partition, hours: float) -> Windows:
+            return windows_of(
+                words[part], corpus.labels, spec, self.normalisation, hours, seed=corpus.seed, progress=progress
+            )
+
+        self._windows = windows(Partition.TRAIN, hours)
+        n_validation = _VALIDATED_WINDOWS * len(corpus.validation.y)
+        validation = windows(Partition.VALIDATION, hours * _VALIDATED_SHARE)
+        self.validation = self.labelled(validation.drawn(corpus.seed, 0, n_validation))
+
+    def epoch(self, epoch: int, *, keep: bool, stopped: Callable[[], bool]) -> Epoch:
+        """As many windows as there are training clips. They are cut out in no time: none is kept."""
+        return self._windows.drawn(self._seed, epoch, self.n_train)
 
 
 class Feed:
@@ -102,7 +149,7 @@ class Feed:
         self._epochs = epochs
         self._keep = keep
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="features")
-        self._ahead: tuple[int, Future[NDArray[np.int8]]] | None = None
+        self._ahead: tuple[int, Future[Epoch]] | None = None
         self._closing = Event()
 
     def __enter__(self) -> Self:
@@ -117,11 +164,11 @@ class Feed:
     def train(self, epoch: int) -> Labelled:
         """Augmented training features of an epoch; those of the next one are begun."""
         future = self._ahead[1] if self._ahead and self._ahead[0] == epoch else self._begun(epoch)
-        features = future.result()
+        made = future.result()
         self._ahead = (epoch + 1, self._begun(epoch + 1)) if epoch + 1 < self._epochs else None
-        return self.source.labelled(features)
+        return self.source.labelled(made)
 
-    def _begun(self, epoch: int) -> Future[NDArray[np.int8]]:
+    def _begun(self, epoch: int) -> Future[Epoch]:
         return self._pool.submit(self.source.epoch, epoch, keep=self._keep, stopped=self._closing.is_set)
 
 
@@ -138,13 +185,22 @@ class Feeds:
 
     def feed(self, config: TrainConfig, device: torch.device, progress: Progress) -> Feed:
         """For one run. Raises ModelError where the corpus has not the network's classes; as FeatureSource."""
-        key = (config.data.resolve(), config.data_seed, config.feature_spec, config.seed, device)
+        hours = config.stream_hours
+        key = (config.data.resolve(), config.data_seed, config.feature_spec, config.seed, hours, device)
         if self._last is None or self._last[0] != key:
             self._last = None
             corpus = load_corpus(config.data, seed=config.data_seed, progress=progress)
             _check_classes(config, corpus)
-            self._last = (key, FeatureSource(corpus, config.feature_spec, config.seed, device))
+            self._last = (key, _source(config, corpus, device, progress))
         return Feed(self._last[1], config.total_epochs, keep=self._keep and config.start is not None)
+
+
+def _source(config: TrainConfig, corpus: Corpus, device: torch.device, progress: Progress) -> FeatureSource:
+    spec, hours = config.feature_spec, config.stream_hours
+    if not hours:
+        return FeatureSource(corpus, spec, config.seed, device)
+    words = {part: load_words(config.data, part) for part in (Partition.TRAIN, Partition.VALIDATION)}
+    return StreamSource(corpus, words, spec, config.seed, device, hours=hours, progress=progress)
 
 
 def _check_classes(config: TrainConfig, corpus: Corpus) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 from toolchain.errors import ModelError
 from toolchain.nets.checkpoint import Best, load_checkpoint
-from toolchain.nets.config import TrainConfig
+from toolchain.nets.config import Course, TrainConfig
 from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.run_folder import RunFolder, RunRecord, load_record
 
-# What only the float epochs hang on: a run that takes them over was asked the same.
-_OF_FLOAT = ("epochs", "lr", "weight_decay", "data_seed")
+# What the data hang on, and what the float epochs do: a run that takes these over was asked the same.
+_OF_DATA = ("data_seed",)
+_OF_FLOAT = ("epochs", "lr", "weight_decay", *_OF_DATA)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +36,9 @@ class FloatStage:
         return digest.hexdigest()
 
     def configured(self, config: TrainConfig) -> TrainConfig:
-        """`config` with all that decided the float epochs as it was there."""
-        taken = {name: self.record.config[name] for name in _OF_FLOAT}
+        """`config` with all that decided the float epochs as it was there; two-stage training has epochs of its own."""
+        names = _OF_FLOAT if config.course is Course.STRAIGHT_THROUGH else _OF_DATA
+        taken = {name: self.record.config[name] for name in names}
         return replace(config, float_stage=self.sha256, **taken)
 
 

@@ -72,6 +72,7 @@ class Session:
         self._course = course_of(config)
         network = self._course.first_network()
         network.initialise(torch.Generator().manual_seed(config.seed))
+        trains_on = float_stage is not None and self._course.begin_with(network, float_stage.best.state)
         network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._float = _Stage(
             "float",
@@ -83,7 +84,7 @@ class Session:
         )
         self._int8: _Stage[QuantisedNetwork] | None = None
         self.history: list[dict[str, Any]] = []
-        if float_stage is not None:
+        if float_stage is not None and not trains_on:
             self._float.best = float_stage.best
             self.history = list(float_stage.history)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from toolchain.nets.checkpoint import StateDict
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
@@ -30,6 +31,10 @@ class StraightThrough:
     def first_network(self) -> FloatNetwork:
         """What the first stage trains, before it is initialised."""
         return FloatNetwork(self.config.arch)
+
+    def begin_with(self, network: FloatNetwork, trained: StateDict) -> bool:
+        """Begin the first stage with another run's float weights. False: they are what it would have come to."""
+        return False
 
     def begin_first_epoch(self, network: FloatNetwork, epoch: int) -> bool:
         """Called before epoch 0.. of the first stage. True: nothing kept so far is what is wanted from here on."""

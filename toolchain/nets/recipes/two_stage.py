@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two-stage training below eight bits, after Zeng et al. (arXiv 2207.06920).
 
-    stage 1   weights squashed, W = s tanh(P), in its second half put on their grid of b bits in every forward pass;
+    stage 1   weights squashed, W = s tanh(P), and put on their grid of b bits in every forward pass of its second half;
               biases, gains, batch norm and activations are real numbers
     stage 2   weights stand still on that grid; inputs, activations, biases, and the gains into which batch norm is
               folded, become integers, and what is left to train (gains, biases, ranges) settles on them
@@ -15,8 +15,10 @@ The paper names these parts and gives no formula. What is taken for each here:
 * What is stepped is Q = s P, so that W = s tanh(Q / s) moves as fast as a weight that is not squashed, and learning
   rates mean the same; P itself would be slower by s^2, about a hundred times. No weight decay: it would gather W around
   0, where squashing is there to spread it.
-* b bits: rounded in the second half of the stage, gradients straight through (Bengio et al. 1308.3432); only its epochs
-  can be kept.
+* Beginning: at random, or with the weights of a float network (--from): s is then where the grid of least squared error
+  ends, or where a uniform W of that size would, whichever is further out.
+* b bits: rounded in the second half of the stage, behind a float network in all of it, gradients straight through
+  (Bengio et al. 1308.3432); only those epochs can be kept.
 * regulariser: absolute cosine (2303.02284) while weights are rounded, weighted by --absolute-cosine.
 * linear quantisation: the int8 grids, int32 biases and fixed-point factors of every training here (quantised.py). A
   gain is a factor of its channel's scale: folding it in leaves each integer as it is, but for the sign where the gain
@@ -33,6 +35,7 @@ from torch.nn.utils import parametrize
 
 from toolchain.arch.spec import ArchSpec
 from toolchain.arch.weights import WeightPlan, WeightSpec
+from toolchain.nets.checkpoint import StateDict
 from toolchain.nets.loss import Loss
 from toolchain.nets.modules import Connected, FloatNetwork, Window
 from toolchain.nets.quantised import QuantisedNetwork, Weighted
@@ -57,11 +60,17 @@ class TwoStage(StraightThrough):
         """Squashed."""
         return SquashedNetwork(self.config.arch, self.config.weights)
 
+    def begin_with(self, network: FloatNetwork, trained: StateDict) -> bool:
+        """Squash them."""
+        assert isinstance(network, SquashedNetwork)  # first_network
+        network.begin_with(trained)
+        return True
+
     def begin_first_epoch(self, network: FloatNetwork, epoch: int) -> bool:
-        """Weights are rounded from the second half on; what was kept before is not on any grid."""
+        """What was kept before weights are rounded is not on any grid."""
         assert isinstance(network, SquashedNetwork)  # first_network
         network.round_weights(self._rounds(epoch))
-        return epoch == self.config.epochs // 2
+        return epoch == self._first_rounded
 
     def first_loss(self, epoch: int) -> Loss:
         """With the regulariser, once weights are rounded."""
@@ -84,7 +93,12 @@ class TwoStage(StraightThrough):
         return Loss(self.config.label_smoothing)
 
     def _rounds(self, epoch: int) -> bool:
-        return epoch >= self.config.epochs // 2
+        return epoch >= self._first_rounded
+
+    @property
+    def _first_rounded(self) -> int:
+        """The epoch: the first behind a float network, which has found its real weights, else half way."""
+        return self.config.epochs // 2 if self.config.float_stage is None else 0
 
 
 class SquashedWeight(nn.Module):
@@ -116,6 +130,17 @@ class SquashedWeight(nn.Module):
         self.quantiser.range.fill_(math.sqrt(3 * mean_square))
         trained.copy_(uniform_start(trained.shape, generator) * self.quantiser.range)
 
+    @torch.no_grad()
+    def begin_with(self, trained: Tensor, weight: Tensor) -> None:
+        """Q of a trained weight. s is where its least-squares grid ends, or where a uniform W of its size would.
+
+        At 1 and 2 bits the former lies at the weights' mean, and half of them would begin where tanh is flat.
+        """
+        uniform = weight.square().mean().mul(3).sqrt()
+        found = Squashed(weight, self.quantiser.spec, per_tensor=True).range
+        self.quantiser.range.copy_(torch.maximum(found, uniform))
+        trained.copy_(self.right_inverse(weight))
+
     @property
     def scale(self) -> Tensor:
         """Real value of integer 1, [1]."""
@@ -146,6 +171,19 @@ class SquashedNetwork(FloatNetwork):
             _weight_of(sums).initialise(_trained_of(sums), mean_square, generator)
             if sums.bias is not None and drawn.bias is not None:
                 sums.bias.copy_(drawn.bias)
+
+    @torch.no_grad()
+    def begin_with(self, trained: StateDict) -> None:
+        """The weights of a trained FloatNetwork, squashed; all else as it is there."""
+        usual = FloatNetwork(self.arch)
+        usual.load_state_dict(trained)
+        state = self.state_dict()
+        for name, value in trained.items():
+            if name in state:
+                state[name].copy_(value)
+        for name, weights in _weighted_modules(usual).items():
+            sums = self._weighted()[name]
+            _weight_of(sums).begin_with(_trained_of(sums), weights.weight)
 
     def round_weights(self, rounded: bool) -> None:
         """Whether forward passes see weights on their grid from now on."""

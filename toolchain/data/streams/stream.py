@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.data.layout import SAMPLE_RATE_HZ
-from toolchain.detect.recipe import StreamRecipe
-from toolchain.detect.scene import OTHER, ScenePlan, Spoken, mix_scene, plan_scene
-from toolchain.detect.speech import Speech
+from toolchain.data.streams.recipe import StreamRecipe
+from toolchain.data.streams.scene import OTHER, ScenePlan, Spoken, mix_scene, plan_scene
+from toolchain.data.streams.speech import Speech
 from toolchain.errors import DataError
 
 _LONGEST_H = 1000.0

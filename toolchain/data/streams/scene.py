@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolchain.data.layout import CLIP_SAMPLES, SAMPLE_RATE_HZ
-from toolchain.detect.draws import Draws
-from toolchain.detect.recipe import StreamRecipe
-from toolchain.detect.speech import Speech
+from toolchain.data.streams.draws import Draws
+from toolchain.data.streams.recipe import StreamRecipe
+from toolchain.data.streams.speech import Speech
 
 OTHER = -1  # label of a word that is no keyword
 
