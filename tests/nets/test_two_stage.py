@@ -257,9 +257,9 @@ def test_a_run_may_begin_with_the_float_weights_of_another(tmp_path: Path, monke
         arch=tiny_stream(), data=data, features="log_mel", epochs=20, qat_epochs=0, lr=0.2, data_seed=4, **common
     )
     before = train_run(plain, tmp_path / "float")
-    config = config_of(
-        tiny_stream(), data, epochs=2, qat_epochs=1, lr=0.02, qat_lr=0.01, start=tmp_path / "float", **common
-    )
+    eight = WeightPlan(WeightSpec.of(8))
+    begun = {"weights": eight, "epochs": 2, "qat_epochs": 1, "lr": 0.02, "qat_lr": 0.01, "start": tmp_path / "float"}
+    config = config_of(tiny_stream(), data, **begun, **common)
     whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
     record = train_run(config, whole.path)
     assert record.config["data_seed"] == 4 and record.config["epochs"] == 2, "data as there, epochs of its own"

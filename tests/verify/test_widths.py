@@ -4,6 +4,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.command import subbyte
@@ -13,6 +14,7 @@ from toolchain.arch.untrained import untrained_graph
 from toolchain.arch.weights import WeightPlan, WeightSpec
 from toolchain.export.tflite import compressed_tflite_bytes, tflite_bytes
 from toolchain.graph.tensor import Grid
+from toolchain.verify.accuracy import host_classifier, reference_classifier
 from toolchain.verify.agreement import Standing, agreement
 from toolchain.verify.inputs import random_inputs
 from toolchain.verify.judge import Subject
@@ -61,3 +63,12 @@ def test_verify_asks_every_judge_about_mixed_widths(
     for name in ("tflite-micro", "tflite-micro, compressed", "C host"):
         assert (judges[name]["standing"], judges[name]["bytes_differing"]) == ("agrees", 0)
     assert "int4 weights of a depthwise convolution" in judges["LiteRT"]["note"]
+
+
+@pytest.mark.parametrize("spec", [WeightSpec(1, Grid.MID_RISE), WeightSpec(4, Grid.MID_TREAD)], ids=str)
+def test_accuracy_and_detection_score_by_bytes_what_packed_weights_say(spec: WeightSpec) -> None:
+    """The C that hours of audio go through on this machine keeps every weight in a byte: the same integers."""
+    net = GraphBuilder("net", (1, 9, 5, 1), seed=spec.bits).conv2d(6, (3, 3), bits=spec.bits, grid=spec.grid)
+    graph = net.mean().fully_connected(4, bits=spec.bits, grid=spec.grid).graph()
+    (inputs,) = random_inputs(graph, 50, seed=7).values()
+    assert np.array_equal(host_classifier(graph)(inputs), reference_classifier(graph)(inputs))

@@ -33,7 +33,9 @@ of these three counts. --from takes the float epochs of another run, so that sev
 --round-only rounds its weights as they are, without training on.
 
 --recipe two-stage trains squashed weights that are rounded to their width in its --epochs, then, with those held, puts
-all else on integers in --qat-epochs: for feed-forward networks on a stream (Zeng et al., arXiv 2207.06920).
+all else on integers in --qat-epochs: for feed-forward networks on a stream (Zeng et al., arXiv 2207.06920). With --from
+it begins with the float weights of another run. --stream-hours trains on windows cut out of a stream of words, pauses
+and background, mixed of the training part: what a detector meets.
 
 Examples:
 
@@ -42,7 +44,8 @@ Examples:
   subbyte train pless_sweep_mfcc20_4 --data speech_commands -o runs/p --epochs 60 --seed 3
   subbyte train DS-CNN-S --data speech_commands -o runs/s20 --coefficients 20
   subbyte train DS-CNN-S --data speech_commands -o runs/s4 --from runs/s --weight-bits 4 --first-last-bits 8
-  subbyte train stream_250k --data speech_commands -o runs/t1 --recipe two-stage --weight-bits 1
+  subbyte train stream_250k --data speech_commands -o runs/t --stream-hours 40 --epochs 60 --lr 0.05
+  subbyte train stream_250k --data speech_commands -o runs/t1 --recipe two-stage --weight-bits 1 --from runs/t
   subbyte train my_network.toml --data speech_commands -o runs/mine --features peter2020
 
 The run folder: run.json (what was asked and found), model.onnx, arch.toml, checkpoint.pt, log.jsonl, tensorboard/.
