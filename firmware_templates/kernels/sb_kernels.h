@@ -257,6 +257,7 @@ const int8_t *sb_unpack_s8(const sb_packed_weights *packed, void *to);
 /* Convolution of any shape. */
 void sb_conv2d_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_left_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
@@ -271,6 +272,7 @@ void sb_conv2d_planes_relu_s8_dsp(const sb_planes_conv_layer *layer, const int8_
 /* 1x1 kernel, stride 1, no padding. May run in place where output_channels <= input_channels. */
 void sb_conv2d_1x1_s8(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_left_s8_scalar(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_s8_dsp(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,

@@ -299,4 +299,18 @@ SB_INLINE int8_t sb_output_scalar(int32_t sum, int32_t multiplier, int32_t right
 
 #endif
 
+/*
+ * The same where the shift is to the left by `left` or none: rounded once. Exact where 2^29 > |sum| * 2^left, which the
+ * generator proves.
+ */
+SB_INLINE int8_t sb_output_scalar_left(int32_t sum, int32_t multiplier, int32_t left, int32_t zero_point)
+{
+#if defined(__ARM_ARCH) && __ARM_ARCH_ISA_THUMB == 1
+  const int32_t x = sb_product_of_halves(sb_wrapping_shift_left(sum, left), multiplier);
+#else
+  const int32_t x = sb_product_long(sb_wrapping_shift_left(sum, left), multiplier);
+#endif
+  return (int8_t)sb_saturate8(x + zero_point);
+}
+
 #endif /* SB_SCALAR_H */

@@ -128,6 +128,20 @@ CONV2D = (
     Case("activation of one value", lambda n: n.conv2d(2, (3, 3), activation=(9, 9))),
     Case("left shift", lambda n: n.conv2d(4, (2, 2), scale=2e-6)),
     Case("factor just below one half", lambda n: n.conv2d(2, weights=np.ones((2, 5), int), scale=1 / 15.9, gain=1.0)),
+    *(
+        Case(
+            f"{label}, factors around 1",
+            lambda n, kernel=kernel, more=more, scale=scale: n.conv2d(
+                6, kernel, weights=np.arange(6 * 5 * kernel[0] * kernel[1]) % 3 - 1, scale=scale, gain=1.0, **more
+            ),
+        )
+        for label, kernel, scale, more in (
+            ("1x1", (1, 1), 1 / 20, {}),
+            ("1x1, ReLU", (1, 1), 1 / 40, {"zero_point": -128}),
+            ("3x2", (3, 2), 1 / 60, {}),
+            ("3x2, ReLU", (3, 2), 1 / 20, {"zero_point": -128}),
+        )
+    ),
     Case("vanishing scale", lambda n: n.conv2d(4, (2, 2), scale=1e6)),
     Case("huge biases", lambda n: n.conv2d(7, (2, 2), bias=INT32_EXTREMES)),
     Case(

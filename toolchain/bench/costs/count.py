@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from toolchain.arch.layer import Layer
 from toolchain.arch.weights import WeightPlan
-from toolchain.bench.costs.shapes import few_bit_layers, together
+from toolchain.bench.costs.shapes import few_bit_layers, large_factor_layers, together
 from toolchain.boards import Board
 from toolchain.device.profile import profile_model
 from toolchain.export.c.costs.features import UNPACK, features, unpacking
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.kernel_table import KERNELS, candidates
-from toolchain.graph.ops import FullyConnected
+from toolchain.graph.ops import Conv2D, FullyConnected
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,15 @@ class Counted:
 def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Counted | None:
     """Every layer that `kernel` takes on the board's core; None where it takes none, or has no features.
 
-    One for weights of fewer than 8 bits gets layers of its own.
+    One for weights of fewer than 8 bits gets layers of its own, and so does one for the large factors that these have.
     """
     plans: Sequence[WeightPlan] = (WeightPlan(),) * len(layers)
     if kernel.few_bits:
         layers, plans = few_bit_layers()
-    every = together(layers, plans)
-    taken = [
-        index
-        for index, layer in enumerate(layers)
-        for op in every.operators
-        if op.name == f"n{index}_{layer.name}" or op.name == f"n{index}_{layer.name}_map"
-        if isinstance(op, kernel.operator) and kernel.refuses(every, op, board.core) is None
-    ]
+    taken = _taken(kernel, board, layers, plans)
+    if not taken and kernel.operator is Conv2D:
+        layers, plans = large_factor_layers()
+        taken = _taken(kernel, board, layers, plans)
     if not taken:
         return None
     graph = together([layers[index] for index in taken], [plans[index] for index in taken])
@@ -62,6 +58,18 @@ def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Count
         if found is not None:
             samples.append(Sample(op.name, found, counted.tally.instructions, counted.tally.cycles))
     return Counted(kernel.function, tuple(samples), profile.memory.kernel_files) if samples else None
+
+
+def _taken(kernel: Kernel, board: Board, layers: Sequence[Layer], plans: Sequence[WeightPlan]) -> list[int]:
+    """Indices of the layers that it takes."""
+    every = together(layers, plans)
+    return [
+        index
+        for index, layer in enumerate(layers)
+        for op in every.operators
+        if op.name == f"n{index}_{layer.name}" or op.name == f"n{index}_{layer.name}_map"
+        if isinstance(op, kernel.operator) and kernel.refuses(every, op, board.core) is None
+    ]
 
 
 def count_unpacking(board: Board) -> Counted:

@@ -134,6 +134,12 @@ def few_bit_layers(kinds: tuple[str, ...] = ("Conv", "Dense")) -> tuple[tuple[La
     return layers, tuple(WeightPlan(WeightSpec(*grids[index % len(grids)])) for index in range(len(layers)))
 
 
+def large_factor_layers() -> tuple[tuple[Layer, ...], tuple[WeightPlan, ...]]:
+    """Convolutions of ternary weights, whose factors from sum to output often are 1/2 or more."""
+    layers = tuple(layer for layer in measured_layers() if layer.kind == "Conv")
+    return layers, (WeightPlan(WeightSpec(2, Grid.MID_TREAD)),) * len(layers)
+
+
 def together(layers: Sequence[Layer], plans: Sequence[WeightPlan] | None = None) -> Graph:
     """One Graph that runs them all, each on its own: operators in the order of the layers, weights from a seed.
 

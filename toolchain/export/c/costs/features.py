@@ -54,6 +54,8 @@ BLOCKS = {
     "sb_conv2d_s8_dsp": Blocks(2, 2, 4),
     "sb_conv2d_1x1_s8_scalar": Blocks(4, 1, 4),
     "sb_conv2d_s8_scalar": Blocks(4, 1, 4),
+    "sb_conv2d_1x1_left_s8_scalar": Blocks(4, 1, 4),
+    "sb_conv2d_left_s8_scalar": Blocks(4, 1, 4),
     "sb_conv2d_1x1_short_s8_mve": Blocks(4, 1, 16, tile=16),
     "sb_conv2d_short_s8_mve": Blocks(4, 1, 16, tile=16),
     "sb_conv2d_s8_mve": Blocks(3, 2, 16),

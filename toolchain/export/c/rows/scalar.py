@@ -42,22 +42,43 @@ _LIMITS = (1 << 29, 1 << 31)
 _SKIP = 255
 
 
-def refuses_scalar(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
-    """What every `_scalar` kernel asks for: see sb_output_scalar in sb_scalar.h."""
+# Shifts to the left up to which a sum that is small enough is shifted without a thought.
+_MOST_LEFT = 8
+
+
+def _refuses_left(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
+    """What every `_scalar` kernel asks for: see sb_output_scalar and sb_output_scalar_left in sb_scalar.h."""
     if core.dsp:
         return f"{core.name} has DSP instructions"
+    left = np.maximum(shift_table(requantisation).astype(np.int64), 0)
+    if int(left.max()) > _MOST_LEFT:
+        return f"a channel's scale is more than {1 << _MOST_LEFT} times the output's"
+    if int((sum_bounds(weight_rows(graph, op), bias_of(graph, op)) << left).max()) >= 1 << 29:
+        return "a channel's sum, shifted to the left as its scale asks for, can reach 2^29"
+    return None
+
+
+def _refuses_scalar(graph: Graph, op: Weighted, core: Core, requantisation: Requantisation) -> str | None:
+    """What those ask for that only shift to the right."""
     if bool((shift_table(requantisation) > -1).any()):
         return "a channel's scale is at least half the output's: its sum is not shifted right"
-    if int(sum_bounds(weight_rows(graph, op), bias_of(graph, op)).max()) >= 1 << 29:
-        return "a channel's sum can reach 2^29"
+    return _refuses_left(graph, op, core, requantisation)
+
+
+def _refuses_single(graph: Graph, op: Conv2D) -> str | None:
+    if graph.tensor(op.output).shape[1:3] == (1, 1):
+        return "a single pixel has none beside it to share its multiplications with"
     return None
 
 
 def _refuses_conv2d(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """More than one pixel out; no DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
-    if graph.tensor(op.output).shape[1:3] == (1, 1):
-        return "a single pixel has none beside it to share its multiplications with"
-    return refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+    return _refuses_single(graph, op) or _refuses_scalar(graph, op, core, conv_requantisation(graph, op))
+
+
+def _refuses_conv2d_left(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """As sb_conv2d_s8_scalar, but a channel's factor 1/2 or more, up to 2^8, and its sums, times that, below 2^29."""
+    return _refuses_single(graph, op) or _refuses_all_right(graph, op, core)
 
 
 def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
@@ -66,15 +87,27 @@ def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | N
     return f"{core.name} has DSP instructions" if core.dsp else refuses_sums(graph, op, *_LIMITS)
 
 
+def _refuses_all_right(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    requantisation = conv_requantisation(graph, op)
+    if int(shift_table(requantisation).max()) < 0:
+        return "every channel's sum is shifted right"
+    return _refuses_left(graph, op, core, requantisation)
+
+
 def _refuses_fully_connected(graph: Graph, op: FullyConnected, core: Core) -> str | None:
     """No DSP instructions; every channel's factor below 1/2 and its sums below 2^29."""
-    return refuses_scalar(graph, op, core, fully_connected_requantisation(graph, op))
+    return _refuses_scalar(graph, op, core, fully_connected_requantisation(graph, op))
 
 
 def _refuses_pointwise(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """1x1, stride 1, no padding, more than one pixel; no DSP instructions; every channel's factor below 1/2 and sums
     below 2^29."""
     return refuses_pointwise(graph, op, core) or _refuses_conv2d(graph, op, core)
+
+
+def _refuses_pointwise_left(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """As sb_conv2d_1x1_s8_scalar, but a channel's factor 1/2 or more, to 2^8, and its sums, times that, below 2^29."""
+    return refuses_pointwise(graph, op, core) or _refuses_conv2d_left(graph, op, core)
 
 
 def cut_quads(rows: Rows) -> NDArray[np.int8]:
@@ -182,6 +215,7 @@ def _depthwise_code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
 
 _QUADS = "fours within 255 and what is above"
 _CONV_HELPERS = ("sb_four_pixels_s8_scalar.c", "sb_clamp_s8.c")
+_LEFT_HELPERS = ("sb_four_pixels_left_s8_scalar.c", "sb_clamp_s8.c")
 
 KERNELS = (
     Kernel(
@@ -202,6 +236,25 @@ KERNELS = (
         code=windowed_code("sb_conv2d_s8_scalar", cut_quads, _QUADS, words=True),
         scratch_bytes=_windows_bytes,
         helpers=_CONV_HELPERS,
+    ),
+    Kernel(
+        "sb_conv2d_1x1_left_s8_scalar",
+        Conv2D,
+        "twice",
+        refuses=_refuses_pointwise_left,
+        code=windowed_code("sb_conv2d_1x1_left_s8_scalar", cut_quads, _QUADS, words=True),
+        scratch_bytes=_patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=_LEFT_HELPERS,
+    ),
+    Kernel(
+        "sb_conv2d_left_s8_scalar",
+        Conv2D,
+        "twice",
+        refuses=_refuses_conv2d_left,
+        code=windowed_code("sb_conv2d_left_s8_scalar", cut_quads, _QUADS, words=True),
+        scratch_bytes=_windows_bytes,
+        helpers=_LEFT_HELPERS,
     ),
     Kernel(
         "sb_depthwise_conv2d_s8_scalar",
