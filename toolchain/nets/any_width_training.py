@@ -30,7 +30,7 @@ from toolchain.nets.any_width import AnyWidthNetwork
 from toolchain.nets.average import WeightAverage
 from toolchain.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig, usual_recipe
-from toolchain.nets.feed import Feed
+from toolchain.nets.feed import FeatureSource, Feed
 from toolchain.nets.float_stage import load_float_stage
 from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
@@ -84,7 +84,7 @@ def train_any_width(
         corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.work("reading audio"))
         if corpus.sha256 != seen:
             raise ModelError(f"{run}: its float epochs saw other data; give the same --data")
-        with Feed(corpus, config.feature_spec, config.seed, epochs, device) as feed:
+        with Feed(FeatureSource(corpus, config.feature_spec, config.seed, device), epochs) as feed:
             training = _Training(config, source, _widths(specs), feed)
             training.run(run / CHECKPOINT, shown)
             last = feed.train(epochs - 1)
@@ -127,7 +127,7 @@ class _Training:
         self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self._network, config.averaging)
         self._optimiser = sgd(self._network, 0.0)
-        steps = config.qat_epochs * n_steps(feed.n_train, config.batch)
+        steps = config.qat_epochs * n_steps(feed.source.n_train, config.batch)
         self._schedule = Schedule(config.qat_lr, round(_WARM_UP_SHARE * steps), steps)
         self._loss = Loss(config.label_smoothing, source, config.teacher)
         self._history: list[dict[str, Any]] = []
@@ -136,7 +136,7 @@ class _Training:
         """All epochs that are left; `path` keeps the state."""
         if path.exists():
             self._restore(path)
-        steps = n_steps(self._feed.n_train, self._config.batch)
+        steps = n_steps(self._feed.source.n_train, self._config.batch)
         shown.begin(self._config.qat_epochs * steps, len(self._history) * steps)
         while len(self._history) < self._config.qat_epochs:
             shown.epoch(f"all widths, epoch {len(self._history) + 1}/{self._config.qat_epochs}")
@@ -178,7 +178,7 @@ class _Training:
         self.average.copy_buffers()
         narrow = dict.fromkeys(self._layers, self._specs[0])
         self.average.network.settle(narrow, [self.batch(data, epoch, step)[0] for step in range(_NORM_BATCHES)])
-        validated = evaluate(self.average.network, self._feed.validation)
+        validated = evaluate(self.average.network, self._feed.source.validation)
         row = {
             "stage": "any",
             "epoch": epoch + 1,
@@ -205,7 +205,12 @@ class _Training:
 
     def _digest(self) -> str:
         """Hash of all that decides the weights."""
-        parts = [self._config.to_dict(), self._config.arch.to_dict(), self._feed.describe(), [*map(str, self._specs)]]
+        parts = [
+            self._config.to_dict(),
+            self._config.arch.to_dict(),
+            self._feed.source.describe(),
+            [*map(str, self._specs)],
+        ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _save(self, path: Path) -> None:
