@@ -91,6 +91,12 @@ typedef struct {
   int8_t bits, step, least;  /* a weight is step * u + least, where u has `bits` bits */
 } sb_triple_conv_layer;
 
+/* Conv2D by the kernels named `nibbles`, which take the weights of four channels as one int16: see sb_nibbles_dsp.h. */
+typedef struct {
+  sb_paired_conv_layer conv; /* tables: for whole fours of channels */
+  int8_t doubled;            /* 0, or 1 where weights are 2 * v + 1 */
+} sb_nibble_conv_layer;
+
 /* Conv2D by the kernels named `planes`, which take weights of few bits as planes of signs: see sb_planes.h. */
 typedef struct {
   const int8_t *weights;
@@ -280,6 +286,10 @@ void sb_conv2d_1x1_paired_relu_s8_dsp(const sb_paired_conv_layer *layer, const i
 void sb_conv2d_1x1_triple_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_triple_relu_s8_dsp(const sb_triple_conv_layer *layer, const int8_t *input, int8_t *output,
                                       void *scratch);
+void sb_conv2d_1x1_nibbles_s8_dsp(const sb_nibble_conv_layer *layer, const int8_t *input, int8_t *output,
+                                  void *scratch);
+void sb_conv2d_1x1_nibbles_relu_s8_dsp(const sb_nibble_conv_layer *layer, const int8_t *input, int8_t *output,
+                                       void *scratch);
 void sb_conv2d_1x1_planes_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_planes_relu_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output,
                                       void *scratch);

@@ -74,9 +74,10 @@ def _rows(size: int, largest: int) -> np.ndarray:
     return np.array([np.full(size, largest), np.full(size, -largest), in_turn])
 
 
-def _of_few_bits(weights: np.ndarray, bits: int, grid: Grid) -> Graph:
+def _of_few_bits(weights: np.ndarray, bits: int, grid: Grid, channels: int = 3) -> Graph:
     net = GraphBuilder(shape=(1, 3, 3, weights.shape[1]), scale=0.05, zero_point=7)
-    net.conv2d(3, weights=weights, bits=bits, grid=grid, per_channel=False, zero_point=-128)
+    rows = np.resize(weights, (channels, weights.shape[1]))
+    net.conv2d(channels, weights=rows, bits=bits, grid=grid, per_channel=False, zero_point=-128)
     return net.graph()
 
 
@@ -157,3 +158,15 @@ def test_sums_of_joined_outputs_stay_apart_in_chunks(kernel: str, bits: int, gri
     name = f"sb_fully_connected_{kernel}_s8_dsp"
     assert _refused(net.graph(), "cortex-m4", name) is None
     _check_exact(net.graph(), "cortex-m4", name)
+
+
+@pytest.mark.parametrize("kernel", ["sb_conv2d_1x1_nibbles_relu_s8_dsp", "sb_conv2d_1x1_nibbles_s8_dsp"])
+@pytest.mark.parametrize(("bits", "grid", "most"), [(4, Grid.MID_TREAD, 585), (4, Grid.MID_RISE, 511)])
+def test_sums_of_four_channels_stay_apart(kernel: str, bits: int, grid: Grid, most: int) -> None:
+    """585 weights of 7 reach 524,160, one more 525,056: past 2^19; of mid-rise ones the halves, -8, count."""
+    largest = (1 << bits) - 1 if grid is Grid.MID_RISE else (1 << bits - 1) - 1
+    for inputs, taken in ((most, True), (most + 1, False)):
+        graph = _of_few_bits(_rows(inputs, largest), bits, grid, channels=7)
+        reason = _refused(graph, "cortex-m4", kernel)
+        assert (taken and reason is None) or "can reach 524288" in str(reason) or "no straight line" in str(reason)
+        _check_exact(graph, "cortex-m4", kernel)

@@ -37,11 +37,15 @@ class Counted:
 def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Counted | None:
     """Every layer that `kernel` takes on the board's core; None where it takes none, or has no features.
 
-    One for weights of fewer than 8 bits gets layers of its own, and so does one for the large factors that these have.
+    One for weights of fewer than 8 bits gets layers of its own, with the weights that it takes; and one for the large
+    factors that these have gets its own.
     """
     plans: Sequence[WeightPlan] = (WeightPlan(),) * len(layers)
     if kernel.few_bits:
         layers, plans = few_bit_layers()
+        specs = dict.fromkeys(plans[index].default for index in _taken(kernel, board, layers, plans))
+        if specs:
+            layers, plans = few_bit_layers(specs=tuple(specs))
     taken = _taken(kernel, board, layers, plans)
     if not taken and kernel.operator is Conv2D:
         layers, plans = large_factor_layers()
@@ -61,7 +65,7 @@ def count_kernel(kernel: Kernel, board: Board, layers: Sequence[Layer]) -> Count
 
 
 def _taken(kernel: Kernel, board: Board, layers: Sequence[Layer], plans: Sequence[WeightPlan]) -> list[int]:
-    """Indices of the layers that it takes."""
+    """Indices of the layers that `kernel` takes on the board's core."""
     every = together(layers, plans)
     return [
         index

@@ -125,13 +125,17 @@ def measured_layers() -> tuple[Layer, ...]:
     return tuple(build.layers[0] for build in builders)
 
 
-def few_bit_layers(kinds: tuple[str, ...] = ("Conv", "Dense")) -> tuple[tuple[Layer, ...], tuple[WeightPlan, ...]]:
-    """Those of these kinds three times, and the dense ones, which are fewer, six times more, with weights of 1 to 7
-    bits on both grids in turn: few kernels take all."""
+FEW_BITS = tuple(WeightSpec(bits, grid) for bits in range(1, 8) for grid in Grid if (bits, grid) != (1, Grid.MID_TREAD))
+
+
+def few_bit_layers(
+    kinds: tuple[str, ...] = ("Conv", "Dense"), specs: Sequence[WeightSpec] = FEW_BITS
+) -> tuple[tuple[Layer, ...], tuple[WeightPlan, ...]]:
+    """Those of these kinds three times, and the dense ones, which are fewer, six times more, with these weights in
+    turn."""
     every = tuple(layer for layer in measured_layers() if layer.kind in kinds)
     layers = 3 * every + 6 * tuple(layer for layer in every if layer.kind == "Dense")
-    grids = [(bits, grid) for bits in range(1, 8) for grid in Grid if (bits, grid) != (1, Grid.MID_TREAD)]
-    return layers, tuple(WeightPlan(WeightSpec(*grids[index % len(grids)])) for index in range(len(layers)))
+    return layers, tuple(WeightPlan(specs[index % len(specs)]) for index in range(len(layers)))
 
 
 def large_factor_layers() -> tuple[tuple[Layer, ...], tuple[WeightPlan, ...]]:

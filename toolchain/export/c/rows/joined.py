@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FullyConnected with weights of 1 to 4 bits, several outputs in one int16: fewer multiplications than at 8 bits and no
-unpacking. The idea stands in firmware_templates/kernels/sb_joined_dsp.h."""
+"""Weights of 1 to 4 bits with several outputs in one int16: fewer multiplications than at 8 bits and no unpacking. The
+idea stands in firmware_templates/kernels/sb_joined_dsp.h, and of the 1x1 convolution in sb_nibbles_dsp.h."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,12 @@ from toolchain.core import Core
 from toolchain.export.c.code import Activation, Array, ArrayRef, Call, LayerCode, Place, Struct
 from toolchain.export.c.kernel import Kernel
 from toolchain.export.c.layout import Rows, paired_channel_table
-from toolchain.export.c.rows.convolutions import bias_of, scales_text, weight_rows
-from toolchain.export.c.rows.paired import refuses_paired
+from toolchain.export.c.line import fit_raised_lines
+from toolchain.export.c.rows.convolutions import bias_of, conv_code, pointwise_overwrites, scales_text, weight_rows
+from toolchain.export.c.rows.paired import patches_bytes, refuses_paired, refuses_pixels
 from toolchain.graph.graph import Graph
-from toolchain.graph.ops import FullyConnected
-from toolchain.graph.requantisation import fully_connected_requantisation
+from toolchain.graph.ops import Conv2D, FullyConnected
+from toolchain.graph.requantisation import conv_requantisation, fully_connected_requantisation
 from toolchain.graph.tensor import Grid, Tensor
 
 _FOUR = 4  # inputs
@@ -165,7 +166,91 @@ def _code(function: str) -> Callable[[Graph, FullyConnected], LayerCode]:
     return code
 
 
+def _refuses_conv(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    if not core.dsp or core.mve:
+        return f"{core.name} has {'Helium' if core.mve else 'no DSP'} instructions"
+    weights = graph.tensor(op.weights)
+    if weights.bits not in (3, 4):
+        return f"weights of {weights.bits} bits"
+    v = _signed(weights, weight_rows(graph, op))
+    sums = 128 * int(np.abs(v).sum(axis=1).max())
+    return f"a channel's sum can reach {_NIBBLE_SUMS + 1}" if sums > _NIBBLE_SUMS else refuses_pixels(graph, op)
+
+
+def _refuses_conv_any(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """Weights of 3 or 4 bits; 1x1, stride 1, no padding, four input channels or more; DSP instructions and no Helium;
+    every channel's factor below 1/2 and its sums below 2^19, of mid-rise weights those of their halves."""
+    return _refuses_conv(graph, op, core) or refuses_paired(graph, op, core, conv_requantisation(graph, op))
+
+
+def _refuses_conv_relu(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """As sb_conv2d_1x1_nibbles_s8_dsp, for factors below 2^4, and every channel a straight line from sum to output, as
+    most are where no output is below the zero point: toolchain/export/c/line.py."""
+    reason = _refuses_conv(graph, op, core)
+    if reason is None and _lines(graph, op) is None:
+        return "a channel's way from sum to output is no straight line"
+    return reason
+
+
+def _lines(graph: Graph, op: Conv2D) -> tuple[NDArray[np.int32], int] | None:
+    """Lines of all channels, int32 [C, 2], and the power of 2 that raises their sums, of d by 12 bits less."""
+    bias, zero_point = bias_of(graph, op).astype(np.int64), graph.tensor(op.output).quantisation.zero_point
+    rows, requantisation = weight_rows(graph, op), conv_requantisation(graph, op)
+    return fit_raised_lines(rows, bias, requantisation, zero_point, *op.activation, least=12)
+
+
+def _conv(graph: Graph, op: Conv2D, function: str, table: Array, raised: int) -> LayerCode:
+    """The call of `function` with nibbles, a table of channels, and its power of 2."""
+    weights = graph.tensor(op.weights)
+    comment = f"{list(weights.shape)} of {weights.bits} bits, joined; {scales_text(weights)}"
+    values = Array("weights", "int8_t", nibble_words(_signed(weights, weight_rows(graph, op))), comment, words=True)
+    filled = np.pad(table.values, ((0, -len(table.values) % _AT_ONCE["nibbles"]), (0, 0)))
+    arrays = (values, Array(table.role, table.c_type, filled, table.comment))
+    paired = conv_code(graph, op, function, arrays, "sb_paired_conv_layer", (("raised", "int8_t", raised),))
+    assert paired.parameters is not None
+    doubled = int(weights.grid is Grid.MID_RISE)
+    members = (("conv", "", paired.parameters), ("doubled", "int8_t", doubled))
+    return LayerCode(paired.calls, arrays, Struct("sb_nibble_conv_layer", members))
+
+
+def _conv_code(graph: Graph, op: Conv2D) -> LayerCode:
+    channels = paired_channel_table(bias_of(graph, op), conv_requantisation(graph, op))
+    table = Array("channels", "sb_paired_channel", channels, "doubled multiplier, bias and shift")
+    return _conv(graph, op, "sb_conv2d_1x1_nibbles_s8_dsp", table, 0)
+
+
+def _conv_relu_code(graph: Graph, op: Conv2D) -> LayerCode:
+    lines = _lines(graph, op)
+    assert lines is not None  # else it is refused
+    values, raised = lines
+    return _conv(
+        graph, op, "sb_conv2d_1x1_nibbles_relu_s8_dsp", Array("lines", "sb_line", values, "slope, start"), raised
+    )
+
+
 KERNELS = (
+    Kernel(
+        "sb_conv2d_1x1_nibbles_relu_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_conv_relu,
+        code=_conv_relu_code,
+        scratch_bytes=patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=("sb_widen_runs_s8_dsp.c", "sb_clamp_s8.c"),
+        few_bits=True,
+    ),
+    Kernel(
+        "sb_conv2d_1x1_nibbles_s8_dsp",
+        Conv2D,
+        "twice",
+        refuses=_refuses_conv_any,
+        code=_conv_code,
+        scratch_bytes=patches_bytes,
+        overwrites=pointwise_overwrites,
+        helpers=("sb_widen_runs_s8_dsp.c", "sb_clamp_s8.c"),
+        few_bits=True,
+    ),
     Kernel(
         "sb_fully_connected_joined_s8_dsp",
         FullyConnected,
