@@ -151,7 +151,7 @@ def _few_bits(cycles: Mapping[str, float], monkeypatch: pytest.MonkeyPatch, opti
 
 
 def test_few_bits_are_never_slower_than_bytes_unless_size_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = "sb_conv2d_1x1_triple_s8_dsp"
+    packed = "sb_conv2d_1x1_nibbles_s8_dsp"
     for optimise in (Optimise.SPEED, Optimise.BALANCED):
         assert _few_bits({packed: 1001.0}, monkeypatch, optimise, "cortex-m4").isdisjoint({packed})
         assert _few_bits({packed: 900.0}, monkeypatch, optimise, "cortex-m4") == {packed}
