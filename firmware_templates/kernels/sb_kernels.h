@@ -149,6 +149,13 @@ typedef struct {
   int8_t low, high;
 } sb_paired_fully_connected_layer;
 
+/* Conv2D with Helium instructions and weights of 1 to 4 bits: see sb_short_rows_fields_s8_mve.c. */
+typedef struct {
+  sb_conv_layer conv;
+  int8_t bits; /* of a field: 1, 2 or 4 */
+  int8_t rise; /* 0, or 1 where a weight is 2 * field + 1 */
+} sb_fields_conv_layer;
+
 /*
  * Weights of 1 to 7 bits in flash, packed as sb_unpack_s8.c has it. Each is u * step + least, modulo 256, where u has
  * `bits` bits; a layer's are filled up to a multiple of 32.
@@ -364,6 +371,8 @@ void sb_softmax_s8(const sb_softmax_layer *layer, const int8_t *input, int8_t *o
 void sb_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_short_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_fields_s8_mve(const sb_fields_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
+void sb_conv2d_1x1_fields_s8_mve(const sb_fields_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 /* A kernel of at most 3x3, stride 1, no dilation. */
 void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_depthwise_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);

@@ -190,7 +190,32 @@ SB_INLINE int32x4_t sb_requantised(int32x4_t sums, const sb_scaling *s)
   return vshrq_n_s32(vqshlq_r_s32(x, s->left), 24);
 }
 
-/* The same for four channels, a lane each. The last addition saturates as VQRDMLAH does. */
+/* What takes sums of one output channel to bytes that are held at the zero point or above it. */
+typedef struct {
+  int32x4_t raised, multiplier; /* 2^shift where that is to the left, else 1; in every lane */
+  int32_t bias, addend, left;
+} sb_relu_scaling;
+
+/* shift: -23 .. 30. */
+SB_INLINE sb_relu_scaling sb_relu_scaling_of(const sb_channel *channel, int32_t shift, int32_t zero_point)
+{
+  const int32_t raised = shift > 0 ? shift : 0, right = shift < 0 ? -shift : 0;
+  const int32_t addend = right > 0 ? (2 * zero_point + 1) * (1 << (right - 1)) : zero_point;
+  return (sb_relu_scaling){vdupq_n_s32(sb_wrapping_shift_left(1, raised)), vdupq_n_s32(channel->multiplier),
+                           sb_wrapping_shift_left(channel->bias, raised), addend, 24 - right};
+}
+
+/*
+ * As sb_requantised, for either direction of shift, in two instructions less: what a negative sum is rounded to does not
+ * matter, since it is at most the zero point with or without the 1 that is taken off there, and held there afterwards.
+ */
+SB_INLINE int32x4_t sb_requantised_relu(int32x4_t sums, const sb_relu_scaling *s)
+{
+  const int32x4_t x = vqrdmlashq_n_s32(vmlasq_n_s32(sums, s->raised, s->bias), s->multiplier, s->addend);
+  return vshrq_n_s32(vqshlq_r_s32(x, s->left), 24);
+}
+
+/* sb_requantised for four channels, a lane each. The last addition saturates as VQRDMLAH does. */
 SB_INLINE int32x4_t sb_requantised_channels(int32x4_t sums, const sb_scaling *s)
 {
   const int32x4_t sum = vaddq_s32(sums, sb_four(s[0].bias, s[1].bias, s[2].bias, s[3].bias));

@@ -415,19 +415,46 @@ SB_INLINE uint8x16_t vandq_u8(uint8x16_t a, uint8x16_t b)
 }
 
 /* v * 2^bits, bits 0 .. 7; wraps. */
-SB_INLINE int8x16_t vshlq_r_s8(int8x16_t v, int32_t bits)
-{
-  for (int i = 0; i < 16; i++) {
-    v.lane[i] = (int8_t)(uint8_t)((uint32_t)v.lane[i] << bits);
-  }
-  return v;
-}
-
-/* The same. */
 SB_INLINE uint8x16_t vshlq_r_u8(uint8x16_t v, int32_t bits)
 {
   for (int i = 0; i < 16; i++) {
     v.lane[i] = (uint8_t)((uint32_t)v.lane[i] << bits);
+  }
+  return v;
+}
+
+/* The same, bits -7 .. 7; below 0 to the right, signs included. */
+SB_INLINE int8x16_t vshlq_r_s8(int8x16_t v, int32_t bits)
+{
+  for (int i = 0; i < 16; i++) {
+    const int32_t x = v.lane[i];
+    v.lane[i] = (int8_t)(uint8_t)(bits < 0 ? x >> -bits : sb_wrapping_shift_left(x, bits));
+  }
+  return v;
+}
+
+SB_INLINE int8x16_t vorrq_s8(int8x16_t a, int8x16_t b)
+{
+  for (int i = 0; i < 16; i++) {
+    a.lane[i] |= b.lane[i];
+  }
+  return a;
+}
+
+/* v * factors + x, lane by lane; wraps. */
+SB_INLINE int32x4_t vmlasq_n_s32(int32x4_t v, int32x4_t factors, int32_t x)
+{
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = (int32_t)((uint32_t)v.lane[i] * (uint32_t)factors.lane[i] + (uint32_t)x);
+  }
+  return v;
+}
+
+/* v * factors / 2^31 + x, lane by lane; rounded to nearest, ties upwards, and saturated once at the end. */
+SB_INLINE int32x4_t vqrdmlashq_n_s32(int32x4_t v, int32x4_t factors, int32_t x)
+{
+  for (int i = 0; i < 4; i++) {
+    v.lane[i] = sb_saturated(x + (((int64_t)v.lane[i] * factors.lane[i] + (1 << 30)) >> 31));
   }
   return v;
 }

@@ -7,19 +7,6 @@
  */
 #include "sb_short_rows_mve.h"
 
-/* The sum of products of one patch with the row; gives the address of the next patch. */
-SB_INLINE const int8_t *patch_sum(const int8_t *patch, const int8x16_t *row, int32_t vectors, int32_t *sum)
-{
-  int8x16_t x;
-  patch = sb_take_bytes(patch, &x);
-  *sum = vmladavq_s8(x, row[0]);
-  for (int32_t i = 1; i < vectors; i++) {
-    patch = sb_take_bytes(patch, &x);
-    *sum = vmladavaq_s8(*sum, x, row[i]);
-  }
-  return patch;
-}
-
 /* `vectors` is a constant in every call, so that the row lies in registers. */
 SB_INLINE void all_channels(const sb_conv_layer *layer, const int8_t *patches, int32_t size, int32_t count,
                             int8_t *output, int32_t vectors)
@@ -43,10 +30,10 @@ SB_INLINE void all_channels(const sb_conv_layer *layer, const int8_t *patches, i
     int8_t *to = output;
     for (int32_t fours = count / 4; fours > 0; fours--) {
       int32_t a, b, c, d;
-      patch = patch_sum(patch, row, vectors, &a);
-      patch = patch_sum(patch, row, vectors, &b);
-      patch = patch_sum(patch, row, vectors, &c);
-      patch = patch_sum(patch, row, vectors, &d);
+      patch = sb_patch_sum(patch, row, vectors, &a);
+      patch = sb_patch_sum(patch, row, vectors, &b);
+      patch = sb_patch_sum(patch, row, vectors, &c);
+      patch = sb_patch_sum(patch, row, vectors, &d);
       vstrbq_scatter_offset_s32(to, pixels, sb_requantised(sb_four(a, b, c, d), &scaling));
       to += 4 * channels;
     }

@@ -51,7 +51,7 @@ def test_every_width_gives_the_reference_bytes(board: str, core: str) -> None:
     graph = _every_width()
     built_for = replace(load_board(board), core=known_core(core))
     runtime = c_runtime(graph, built_for, table=KERNELS)
-    own = built_for.core.dsp and not built_for.core.mve  # kernels of their own for most convolutions
+    own = built_for.core.dsp  # kernels of their own for most convolutions
     assert runtime.sources["model/model.c"].count("sb_unpack_s8(") >= (1 if own else 3) * len(STORAGES)
     inputs = random_inputs(graph, 4, seed=1)
     expected = run_batch(graph, inputs)

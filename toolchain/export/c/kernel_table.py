@@ -24,6 +24,7 @@ from toolchain.export.c.rows import (
     planes,
     scalar,
     shifted,
+    short_fields,
     triple,
 )
 from toolchain.graph.graph import Graph
@@ -45,6 +46,7 @@ KERNELS: tuple[Kernel, ...] = (
     *planes.KERNELS,
     *triple.KERNELS,
     *shifted.KERNELS,
+    *short_fields.KERNELS,
     *joined.KERNELS,
     *packed.KERNELS,
     *packed.from_packed(_EIGHT_BITS),

@@ -60,6 +60,8 @@ BLOCKS = {
     "sb_conv2d_left_s8_scalar": Blocks(4, 1, 4),
     "sb_conv2d_1x1_short_s8_mve": Blocks(4, 1, 16, tile=16),
     "sb_conv2d_short_s8_mve": Blocks(4, 1, 16, tile=16),
+    "sb_conv2d_1x1_fields_s8_mve": Blocks(4, 1, 16, tile=64),
+    "sb_conv2d_fields_s8_mve": Blocks(4, 1, 16, tile=64),
     "sb_conv2d_s8_mve": Blocks(3, 2, 16),
     "sb_fully_connected_fields_s8_dsp": Blocks(1, 2, 32),
     "sb_fully_connected_fields_s8_scalar": Blocks(1, 2, 32),

@@ -41,7 +41,7 @@ _TILE = 32  # patches: SB_TILE in C
 _SHORT = 64  # bytes of four vectors, which stay in registers
 _LANES = 4
 _PATCHES, _TILE_BYTES = 3, 2048  # of sb_conv2d_s8_mve
-_LARGEST_SHIFT = 23  # of sb_requantised
+LARGEST_SHIFT = 23  # of sb_requantised
 _WINDOW = 3  # of sb_depthwise_conv2d_3x3_s8_mve
 _PLACES = 8  # pixels that sb_copy_plane_s8_mve gathers at once
 _BYTE_MAX, _UINT16_MAX = 255, 65535
@@ -60,8 +60,8 @@ def _refuses_mve(core: Core, requantisation: Requantisation) -> str | None:
     shifts = shift_table(requantisation)
     if int(shifts.max()) > -1:
         return "a channel's scale is at least half the output's: its sum is not shifted right"
-    if int(shifts.min()) < -_LARGEST_SHIFT:
-        return f"a channel's scale is below 2^-{_LARGEST_SHIFT} of the output's"
+    if int(shifts.min()) < -LARGEST_SHIFT:
+        return f"a channel's scale is below 2^-{LARGEST_SHIFT} of the output's"
     return None
 
 
@@ -70,15 +70,18 @@ def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
     return _refuses_mve(core, conv_requantisation(graph, op)) or refuses_plain(graph, op, core)
 
 
-def _refuses_short(graph: Graph, op: Conv2D, core: Core) -> str | None:
-    """Helium; at most 64 products an output, at least four output pixels; each channel's factor within 2^-23 .. 1/2."""
+def refuses_long(graph: Graph, op: Conv2D) -> str | None:
+    """At most 64 products an output, at least four output pixels."""
     products = window_size(graph, op)
     if products > _SHORT:
         return f"{products} products an output, more than {_SHORT}"
     _, rows, columns, _ = graph.tensor(op.output).shape
-    if rows * columns < _LANES:
-        return f"{rows} x {columns} pixels, fewer than {_LANES}"
-    return _refuses_conv2d(graph, op, core)
+    return f"{rows} x {columns} pixels, fewer than {_LANES}" if rows * columns < _LANES else None
+
+
+def _refuses_short(graph: Graph, op: Conv2D, core: Core) -> str | None:
+    """Helium; at most 64 products an output, at least four output pixels; each channel's factor within 2^-23 .. 1/2."""
+    return refuses_long(graph, op) or _refuses_conv2d(graph, op, core)
 
 
 def _refuses_pointwise_short(graph: Graph, op: Conv2D, core: Core) -> str | None:
@@ -88,14 +91,14 @@ def _refuses_pointwise_short(graph: Graph, op: Conv2D, core: Core) -> str | None
     return _refuses_short(graph, op, core)
 
 
-def _pointwise_short_scratch(graph: Graph, op: Conv2D) -> int:
+def pointwise_short_scratch(graph: Graph, op: Conv2D) -> int:
     """A tile of pixels of whole vectors."""
     return _TILE * _whole_vectors(window_size(graph, op))
 
 
-def _short_scratch(graph: Graph, op: Conv2D) -> int:
+def short_scratch(graph: Graph, op: Conv2D) -> int:
     """A tile of patches of whole vectors."""
-    return _pointwise_short_scratch(graph, op) + _SLACK
+    return pointwise_short_scratch(graph, op) + _SLACK
 
 
 def _conv2d_scratch(graph: Graph, op: Conv2D) -> int:
@@ -182,7 +185,7 @@ KERNELS = (
         "twice",
         refuses=_refuses_pointwise_short,
         code=windowed_code("sb_conv2d_1x1_short_s8_mve", as_they_are, "they are"),
-        scratch_bytes=_pointwise_short_scratch,
+        scratch_bytes=pointwise_short_scratch,
         overwrites=pointwise_overwrites,
         helpers=(_SHORT_ROWS, _CLAMP),
     ),
@@ -192,7 +195,7 @@ KERNELS = (
         "twice",
         refuses=_refuses_short,
         code=windowed_code("sb_conv2d_short_s8_mve", as_they_are, "they are"),
-        scratch_bytes=_short_scratch,
+        scratch_bytes=short_scratch,
         helpers=(_SHORT_ROWS, _PATCHES_COPIED, _CLAMP),
     ),
     Kernel(
