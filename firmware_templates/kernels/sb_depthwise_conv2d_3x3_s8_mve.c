@@ -103,7 +103,7 @@ void sb_depthwise_conv2d_3x3_s8_mve(const sb_conv_layer *layer, const int8_t *in
     if (c % multiplier == 0) {
       sb_copy_plane_s8_mve(layer, input + c / multiplier, scratch);
     }
-    const sb_scaling scaling = sb_scaling_of(&layer->channels[c], layer->shifts[c], layer->output_zero_point);
+    const sb_scaling scaling = sb_lifted_scaling_of(&layer->channels[c], layer->shifts[c], layer->output_zero_point);
     convolve(w, &g, scratch, weights, scaling, output + c);
     weights += w->kernel_h * w->kernel_w;
   }

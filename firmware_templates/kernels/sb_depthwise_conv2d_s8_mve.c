@@ -87,7 +87,7 @@ void sb_depthwise_conv2d_s8_mve(const sb_conv_layer *layer, const int8_t *input,
     if (c % multiplier == 0) {
       sb_copy_plane_s8_mve(layer, input + c / multiplier, plane);
     }
-    const sb_scaling scaling = sb_scaling_of(&layer->channels[c], layer->shifts[c], layer->output_zero_point);
+    const sb_scaling scaling = sb_lifted_scaling_of(&layer->channels[c], layer->shifts[c], layer->output_zero_point);
     convolve(layer, plane, sixteens, weights, &scaling, output + c);
     weights += size;
   }

@@ -158,6 +158,8 @@ static inline void sb_copy_vectors(int8_t *to, const int8_t *from, int32_t count
   }
 }
 
+#define SB_LIFT (1 << 30)
+
 /* What takes sums of one output channel to bytes. */
 typedef struct {
   int32_t bias, multiplier, addend, left;
@@ -168,6 +170,16 @@ static inline sb_scaling sb_scaling_of(const sb_channel *channel, int32_t shift,
 {
   const int32_t right = -shift;
   return (sb_scaling){channel->bias, channel->multiplier, (2 * zero_point + 1) * (1 << (right - 1)), 24 - right};
+}
+
+/* shift: the same, or 0 where the multiplier is even and the sum below 2^30 in magnitude. */
+static inline sb_scaling sb_lifted_scaling_of(const sb_channel *channel, int32_t shift, int32_t zero_point)
+{
+  if (shift < 0) {
+    return sb_scaling_of(channel, shift, zero_point);
+  }
+  const int32_t bias = sb_wrapping_add(channel->bias, SB_LIFT), multiplier = channel->multiplier;
+  return (sb_scaling){bias, multiplier, zero_point - (multiplier >> 1), 24};
 }
 
 /*
@@ -182,6 +194,9 @@ static inline sb_scaling sb_scaling_of(const sb_channel *channel, int32_t shift,
  * VQRDMLAH adds x to addend - (sum < 0). That differs from the above only where sum < 0 gives x = 0: there 1 less is
  * shifted to y all the same, since the n low bits of addend are 2^(n-1) >= 1. Where it saturates, y is beyond +-255.
  * VQSHL by 24 - n puts y into the highest byte and saturates it there.
+ *
+ * With n = 0 nothing is rounded again, and y = x + zero point. Sums are lifted by 2^30, so that none is below 0 and
+ * has 1 taken off; products are more by multiplier / 2, no fraction of it, which is taken off the addend.
  */
 SB_INLINE int32x4_t sb_requantised(int32x4_t sums, const sb_scaling *s)
 {

@@ -4,8 +4,8 @@
 import numpy as np
 import pytest
 
-from toolchain.export.c.raised import Raised, raise_steep
-from toolchain.graph.fixedpoint import multiply_rounding_twice, wrap_int32
+from toolchain.export.c.raised import Raised, even_multipliers, raise_steep
+from toolchain.graph.fixedpoint import multiply_rounding_twice, rounded_high_product, wrap_int32
 from toolchain.graph.requantisation import Requantisation
 
 CHANNELS = 8
@@ -64,3 +64,30 @@ def test_sums_without_room_are_not_raised() -> None:
     large = np.array([1 << 30], np.int32)  # its left shift wraps
     twice = Requantisation(np.array([1500000001]), np.array([1]))
     assert raise_steep(np.ones((1, 9), np.int8), large, twice, 0, -128, 127, sum_limit=1 << 31) is None
+
+
+@pytest.mark.parametrize("zero_point", [-128, 0, 127])
+def test_even_multipliers_round_once_to_the_same_bytes(zero_point: int) -> None:
+    rng = np.random.default_rng(zero_point + 128)
+    rows = rng.choice([-64, -32, 32, 64], (CHANNELS, 9)).astype(np.int8)
+    bias = rng.integers(-3000, 3000, CHANNELS).astype(np.int32)
+    of = Requantisation(rng.integers(1 << 30, 1 << 31, CHANNELS) | 1, np.resize([0, 0, 0, -2], CHANNELS))
+    found = even_multipliers(rows, bias, of, zero_point, -128, 127)
+    single = of.shifts == 0
+    assert np.array_equal(found.multipliers % 2 == 0, single)
+    for channel in np.flatnonzero(single):
+        ends = np.multiply.outer(rows[channel].astype(np.int64), [-128, 127])
+        sums = np.arange(ends.min(axis=1).sum(), ends.max(axis=1).sum() + 1) + int(bias[channel])
+        # What the vector computes: sums lifted by 2^30, and half the multiplier taken off.
+        multiplier = int(found.multipliers[channel])
+        lifted = np.clip(rounded_high_product(sums + (1 << 30), multiplier) + zero_point - (multiplier >> 1), -128, 127)
+        assert np.array_equal(lifted, _bytes(sums, of, channel, zero_point, -128, 127))
+    assert found.multipliers[~single].tolist() == of.multipliers[~single].tolist()
+
+
+def test_a_sum_so_large_that_the_last_bit_counts_keeps_the_odd_multiplier() -> None:
+    """Of sums near 2^30 the last bit of a multiplier is half an output."""
+    of = Requantisation(np.array([(3 << 29) + 1]), np.array([0]))
+    rows, bias = np.ones((1, 1), np.int8), np.array([(1 << 30) - 256], np.int32)
+    found = even_multipliers(rows, bias, of, -(3 << 28), -128, 127)
+    assert found.multipliers.tolist() == of.multipliers.tolist()

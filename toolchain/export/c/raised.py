@@ -22,6 +22,7 @@ from toolchain.graph.requantisation import Requantisation
 
 _MOST_BITS = 14
 _INT32 = 1 << 31
+_LIFT = 1 << 30  # SB_LIFT in sb_mve.h
 # The bias is looked for so far around the raised one; both roundings together shift it by less than 2.
 _RADIUS = 4
 
@@ -126,3 +127,34 @@ def _fit(
             if 0 <= best < _INT32:
                 return start, best
     return None
+
+
+def even_multipliers(
+    rows: Rows, bias: NDArray[np.int32], requantisation: Requantisation, zero_point: int, low: int, high: int
+) -> Requantisation:
+    """The same factors with even multipliers where shifts are 0, which round once: see sb_scaling_of in sb_mve.h.
+
+    Those that have none with TFLite's byte for every sum, and those whose sums reach 2^30, keep what they have.
+    Parameters as for raise_steep.
+    """
+    single = (requantisation.shifts == 0) & (requantisation.multipliers % 2 == 1) & (sum_bounds(rows, bias) < _LIFT)
+    if not single.any():
+        return requantisation
+    own = Requantisation(requantisation.multipliers[single], requantisation.shifts[single])
+    wide = bias[single].astype(np.int64)
+    stairs = staircase(rows[single], wide, own, zero_point, low, high)
+    multipliers = requantisation.multipliers.copy()
+    multipliers[single] = [
+        _even(stairs, c, int(wide[c]), int(own.multipliers[c]), zero_point, low, high) for c in range(len(wide))
+    ]
+    return Requantisation(multipliers, requantisation.shifts)
+
+
+def _even(stairs: Staircase, channel: int, bias: int, multiplier: int, zero_point: int, low: int, high: int) -> int:
+    asked = [
+        (sums + bias, (values - zero_point << 31) - (1 << 30)) for sums, values in stairs.asked(channel, low, high)
+    ]
+    factors = factors_between(*asked)
+    assert factors is not None  # the multiplier is one
+    near = (multiplier - 1, multiplier + 1)
+    return next((even for even in near if factors[0] <= even <= factors[1] and even < _INT32), multiplier)

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """The kernels for cores with Helium (MVE). Weights stay int8 and, if not said otherwise, in the Graph's order."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from toolchain.core import Core
+from toolchain.export.c.code import Array, LayerCode
 from toolchain.export.c.kernel import Kernel
-from toolchain.export.c.layout import shift_table
+from toolchain.export.c.layout import Rows, channel_table, shift_table, sum_bounds
+from toolchain.export.c.raised import even_multipliers
 from toolchain.export.c.rows.convolutions import (
-    Windowed,
     as_they_are,
+    bias_of,
+    conv_code,
     depthwise_overwrites,
     depthwise_scratch,
     is_pointwise,
     pointwise_overwrites,
     reach,
     refuses_plain,
+    scales_text,
+    weight_rows,
     window_size,
     windowed_code,
 )
@@ -46,6 +55,7 @@ _WINDOW = 3  # of sb_depthwise_conv2d_3x3_s8_mve
 _PLACES = 8  # pixels that sb_copy_plane_s8_mve gathers at once
 _BYTE_MAX, _UINT16_MAX = 255, 65535
 _LARGEST_AVERAGE = 2800  # elements: sb_average_pool2d_s8_mve
+_INT8_MAX, _INT32 = 127, 1 << 31
 _SLACK = 16  # bytes behind patches: SB_PATCH_SLACK in C
 
 
@@ -53,21 +63,74 @@ def _whole_vectors(n_bytes: int) -> int:
     return -(-n_bytes // _VECTOR_BYTES) * _VECTOR_BYTES
 
 
-def _refuses_mve(core: Core, requantisation: Requantisation) -> str | None:
-    """What every `_mve` kernel with weights asks for: see sb_requantised in sb_mve.h."""
+def _refuses_mve(core: Core, requantisation: Requantisation, largest: int = -1) -> str | None:
+    """What every `_mve` kernel with weights asks for: see sb_requantised in sb_mve.h. largest: shift of a channel."""
     if not core.mve:
         return f"{core.name} has no Helium"
     shifts = shift_table(requantisation)
-    if int(shifts.max()) > -1:
-        return "a channel's scale is at least half the output's: its sum is not shifted right"
+    if int(shifts.max()) > largest:
+        return f"a channel's scale is at least {2.0**largest:g} of the output's: its sum is not shifted right"
     if int(shifts.min()) < -LARGEST_SHIFT:
         return f"a channel's scale is below 2^-{LARGEST_SHIFT} of the output's"
     return None
 
 
-def _refuses_conv2d(graph: Graph, op: Windowed, core: Core) -> str | None:
+def _refuses_conv2d(graph: Graph, op: Conv2D, core: Core) -> str | None:
     """Helium; every channel's factor within 2^-23 .. 1/2; at most 131,071 products an output."""
     return _refuses_mve(core, conv_requantisation(graph, op)) or refuses_plain(graph, op, core)
+
+
+@dataclass(frozen=True, eq=False)
+class _Level:
+    """Channels of which as few as can be are shifted to the left: weights int8 [C, K], folded bias int32 [C]."""
+
+    rows: Rows
+    bias: NDArray[np.int32]
+    requantisation: Requantisation
+
+
+def _levelled(graph: Graph, op: DepthwiseConv2D) -> _Level:
+    """A shift to the left comes before anything is rounded: the weights and the bias can have it as well, as far as
+    weights stay within int8 and sums within int32."""
+    rows, bias, of = weight_rows(graph, op), bias_of(graph, op), conv_requantisation(graph, op)
+    left = of.shifts.clip(min=0).astype(np.int64)
+    raised = rows.astype(np.int64) << left[:, None]
+    fits = (np.abs(raised).max(axis=1) <= _INT8_MAX) & (sum_bounds(rows, bias) << left < _INT32)
+    left = np.where(fits, left, 0)
+    levelled = Requantisation(of.multipliers, (of.shifts - left).astype(np.int32))
+    rows, bias = (rows.astype(np.int64) << left[:, None]).astype(np.int8), (bias << left).astype(np.int32)
+    zero_point = graph.tensor(op.output).quantisation.zero_point
+    return _Level(rows, bias, even_multipliers(rows, bias, levelled, zero_point, *op.activation))
+
+
+def _depthwise_code(function: str) -> Callable[[Graph, DepthwiseConv2D], LayerCode]:
+    """One call of `function`, with channels levelled."""
+
+    def code(graph: Graph, op: DepthwiseConv2D) -> LayerCode:
+        weights, level = graph.tensor(op.weights), _levelled(graph, op)
+        comment = f"{list(weights.shape)} as one window a channel; {scales_text(weights)}"
+        arrays = (
+            Array("weights", "int8_t", level.rows.ravel(), comment),
+            Array("channels", "sb_channel", channel_table(level.bias, level.requantisation), "bias, multiplier"),
+            Array("shifts", "int8_t", shift_table(level.requantisation), "shift of each channel"),
+        )
+        return conv_code(graph, op, function, arrays)
+
+    return code
+
+
+def _refuses_level(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
+    """Helium; each channel's factor within 2^-23 .. 1, or more where small weights can have it; no sum of 2^30 and an
+    even multiplier where it is 1/2 or more; at most 131,071 products an output."""
+    if not core.mve:
+        return f"{core.name} has no Helium"
+    of = _levelled(graph, op)
+    single = shift_table(of.requantisation) == 0
+    if bool((of.requantisation.multipliers[single] % 2 == 1).any()):
+        return "a channel's scale is at least half the output's, and no even multiplier gives its bytes"
+    if int(sum_bounds(of.rows, of.bias)[single].max(initial=0)) >= 1 << 30:
+        return "a channel's sum can reach 2^30 where its scale is at least half the output's"
+    return _refuses_mve(core, of.requantisation, 0) or refuses_plain(graph, op, core)
 
 
 def refuses_long(graph: Graph, op: Conv2D) -> str | None:
@@ -115,11 +178,11 @@ def _conv2d_overwrites(graph: Graph, op: Conv2D) -> tuple[str, ...]:
 def _refuses_plane(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
     if (_PLACES - 1) * graph.tensor(op.input).shape[3] > _UINT16_MAX:
         return "too many channels to gather eight pixels of one"
-    return _refuses_conv2d(graph, op, core)
+    return _refuses_level(graph, op, core)
 
 
 def _refuses_depthwise_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """A kernel of at most 3x3, stride 1, no dilation, at most 84 columns; Helium; each factor within 2^-23 .. 1/2."""
+    """A kernel of at most 3x3, stride 1, no dilation, at most 84 columns; Helium; each factor within 2^-23 .. 1."""
     _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
     if max(kernel_h, kernel_w) > _WINDOW or op.stride != Pair() or op.dilation != Pair():
         return "larger than 3x3, or with a stride or dilation"
@@ -130,7 +193,7 @@ def _refuses_depthwise_3x3(graph: Graph, op: DepthwiseConv2D, core: Core) -> str
 
 
 def _refuses_depthwise(graph: Graph, op: DepthwiseConv2D, core: Core) -> str | None:
-    """Any 16 taps in a row, and the columns between them, within 256 bytes; Helium; each factor within 2^-23 .. 1/2."""
+    """Any 16 taps in a row, and the columns between them, within 256 bytes; Helium; each factor within 2^-23 .. 1."""
     _, kernel_h, kernel_w, _ = graph.tensor(op.weights).shape
     _, reach_w = reach(graph, op)
     rows, columns = np.divmod(np.arange(kernel_h * kernel_w), kernel_w)
@@ -213,7 +276,7 @@ KERNELS = (
         DepthwiseConv2D,
         "twice",
         refuses=_refuses_depthwise_3x3,
-        code=windowed_code("sb_depthwise_conv2d_3x3_s8_mve", as_they_are, "one window a channel"),
+        code=_depthwise_code("sb_depthwise_conv2d_3x3_s8_mve"),
         scratch_bytes=depthwise_scratch,
         overwrites=depthwise_overwrites,
         helpers=("sb_copy_plane_s8_mve.c", _CLAMP),
@@ -223,7 +286,7 @@ KERNELS = (
         DepthwiseConv2D,
         "twice",
         refuses=_refuses_depthwise,
-        code=windowed_code("sb_depthwise_conv2d_s8_mve", as_they_are, "one window a channel"),
+        code=_depthwise_code("sb_depthwise_conv2d_s8_mve"),
         scratch_bytes=_depthwise_scratch,
         overwrites=depthwise_overwrites,
         helpers=("sb_copy_plane_s8_mve.c", _CLAMP),
