@@ -19,15 +19,16 @@ static SB_APART void two_pixels(const sb_nibble_conv_layer *layer, const int16_t
   const int8_t *w = layer->conv.weights;
   const sb_line *line = layer->conv.lines;
   const int32_t raised = layer->conv.raised + layer->doubled;
-  sb_nibble_start p, q;
-  sb_start_nibbles(&p, &q, patches, patches_end);
+  sb_nibble_signs p, q;
+  sb_nibble_signs_of_two(&p, &q, patches, patches_end);
   const int32_t p_odd = layer->doubled ? sb_wrapping_shift_left(p.inputs, layer->conv.raised) : 0;
   const int32_t q_odd = layer->doubled ? sb_wrapping_shift_left(q.inputs, layer->conv.raised) : 0;
   const int8_t *const last = output + layer->conv.output_channels - 1;
   do {
-    sb_nibble_sums s = {p.g, q.g, p.c, q.c, p.h, q.h};
+    sb_nibble_sums s = {0, 0, 0, 0, 0, 0};
     w = sb_add_nibbles(&s, patches, w, quads, &patches_end);
-    const sb_nibble_outputs of_p = sb_part_nibbles(s.pg, s.pc, s.ph), of_q = sb_part_nibbles(s.qg, s.qc, s.qh);
+    const sb_nibble_outputs of_p = sb_part_nibbles(s.pg, s.pc, s.ph, &p);
+    const sb_nibble_outputs of_q = sb_part_nibbles(s.qg, s.qc, s.qh, &q);
     int8_t *const q_output = output + q_step;
     q_output[0] = output_of(of_q.a, raised, q_odd, line[0]);
     output[0] = output_of(of_p.a, raised, p_odd, line[0]);

@@ -23,14 +23,15 @@ static SB_APART void two_pixels(const sb_nibble_conv_layer *layer, const int16_t
   const int8_t *w = layer->conv.weights;
   const sb_paired_channel *channel = layer->conv.channels;
   const int32_t doubled = layer->doubled, twice = 2 * layer->conv.output_zero_point + 1;
-  sb_nibble_start p, q;
-  sb_start_nibbles(&p, &q, patches, patches_end);
+  sb_nibble_signs p, q;
+  sb_nibble_signs_of_two(&p, &q, patches, patches_end);
   const scaling p_of = {doubled, doubled ? p.inputs : 0, twice}, q_of = {doubled, doubled ? q.inputs : 0, twice};
   const int8_t *const last = output + layer->conv.output_channels - 1;
   do {
-    sb_nibble_sums s = {p.g, q.g, p.c, q.c, p.h, q.h};
+    sb_nibble_sums s = {0, 0, 0, 0, 0, 0};
     w = sb_add_nibbles(&s, patches, w, quads, &patches_end);
-    const sb_nibble_outputs of_p = sb_part_nibbles(s.pg, s.pc, s.ph), of_q = sb_part_nibbles(s.qg, s.qc, s.qh);
+    const sb_nibble_outputs of_p = sb_part_nibbles(s.pg, s.pc, s.ph, &p);
+    const sb_nibble_outputs of_q = sb_part_nibbles(s.qg, s.qc, s.qh, &q);
     int8_t *const q_output = output + q_step;
     q_output[0] = output_of(of_q.a, q_of, channel[0]);
     output[0] = output_of(of_p.a, p_of, channel[0]);

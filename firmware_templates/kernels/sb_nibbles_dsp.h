@@ -3,9 +3,9 @@
  * The parts of every `nibbles` convolution: 1x1, stride 1, weights of 3 and 4 bits, which are read as they are stored.
  *
  * Two pixels p, q meet four channels a, b, c, d at a time, whose weights stand in every half word as the drawing in
- * sb_fully_connected_nibbles_s8_dsp.c has it: a word, three ANDs and six SMLAD for sixteen products. The sums of u
- * begin with minus 8 times the sum of the inputs, so that in the end they are sums of v; the generator proves that those
- * of every channel stay within 2^19.
+ * sb_fully_connected_nibbles_s8_dsp.c has it: a word, three ANDs and six SMLAD for sixteen products. Before the sums of u
+ * are parted, 8 times the sum of the inputs is taken off, which makes them sums of v; the generator proves that those of
+ * every channel stay within 2^19.
  *
  * Patches are those of sb_paired_dsp.h for three pixels, of which the third is not written.
  */
@@ -19,23 +19,23 @@ typedef struct {
   int32_t pg, qg, pc, qc, ph, qh;
 } sb_nibble_sums;
 
-/* Of one pixel: the sum of its inputs, and what its three sums begin with. */
+/* Of one pixel: the sum of its inputs, and what makes sums of u those of v. */
 typedef struct {
-  int32_t inputs, g, c, h;
-} sb_nibble_start;
+  int32_t inputs, ad, c, h;
+} sb_nibble_signs;
 
 /* Of one pixel: the channels' sums of v, each times what it comes with. */
 typedef struct {
   int32_t a, b_8, c_16, d_4096;
 } sb_nibble_outputs;
 
-SB_INLINE sb_nibble_start sb_nibbles_from(int32_t inputs)
+SB_INLINE sb_nibble_signs sb_signs_of(int32_t inputs)
 {
-  const uint32_t unsign = 0u - 8u * (uint32_t)inputs;
-  return (sb_nibble_start){inputs, (int32_t)(unsign * 0x11u), (int32_t)(unsign * 0x10u), (int32_t)(unsign * 0x808u)};
+  const uint32_t unsign = 0u - 8u * (uint32_t)inputs; /* of a; the others as they come */
+  return (sb_nibble_signs){inputs, (int32_t)unsign, (int32_t)(unsign * 0x10u), (int32_t)(unsign * 0x808u)};
 }
 
-SB_INLINE void sb_start_nibbles(sb_nibble_start *p, sb_nibble_start *q, const int16_t *patches, const int16_t *end)
+SB_INLINE void sb_nibble_signs_of_two(sb_nibble_signs *p, sb_nibble_signs *q, const int16_t *patches, const int16_t *end)
 {
   const uint32_t ones = sb_in_register(0x00010001u);
   int32_t p_sum = 0, q_sum = 0;
@@ -46,16 +46,17 @@ SB_INLINE void sb_start_nibbles(sb_nibble_start *p, sb_nibble_start *q, const in
     p_sum = sb_smlad(sb_load(second), ones, p_sum);
     q_sum = sb_smlad(sb_load(second + SB_NEXT_OF_THREE), ones, q_sum);
   }
-  *p = sb_nibbles_from(p_sum);
-  *q = sb_nibbles_from(q_sum);
+  *p = sb_signs_of(p_sum);
+  *q = sb_signs_of(q_sum);
 }
 
-SB_INLINE sb_nibble_outputs sb_part_nibbles(int32_t g, int32_t c, int32_t h)
+SB_INLINE sb_nibble_outputs sb_part_nibbles(int32_t g, int32_t c, int32_t h, const sb_nibble_signs *signs)
 {
-  const int32_t ad = sb_wrapping_sub(g, c), high = h >> 11;
+  const int32_t ad = sb_wrapping_add(sb_wrapping_sub(g, c), signs->ad);
+  const int32_t ab = sb_wrapping_add(h, signs->h), high = ab >> 11;
   const int32_t minus_carry = sb_wrapping_shift_left(sb_wrapping_sub(ad, high), 20) >> 20;
-  const int32_t a = high + minus_carry;
-  return (sb_nibble_outputs){a, sb_wrapping_sub(h, sb_wrapping_shift_left(a, 11)), c, sb_wrapping_sub(ad, a)};
+  const int32_t a = high + minus_carry, b_8 = sb_wrapping_sub(ab, sb_wrapping_shift_left(a, 11));
+  return (sb_nibble_outputs){a, b_8, sb_wrapping_add(c, signs->c), sb_wrapping_sub(ad, a)};
 }
 
 #define SB_KEPT_FOR_H 0x78787878u
