@@ -60,8 +60,8 @@ stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4
 	$(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_float" $(STREAM) --epochs 60 --lr 0.05 --qat-lr 0.0005
 	for bits in 8 5 4 1; do $(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_two_stage_$$bits" $(STREAM) \
 	  --from "$(RUNS)/stream_float" --recipe two-stage --weight-bits $$bits --epochs 20 --lr 0.02 || exit; done
-	$(SUBBYTE) eval "$(RUNS)/stream_float@float" "$(RUNS)/stream_float" --data "$(DATA)" --det --hours 20 --fah 50 \
-	  $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --svg docs/det_stream_250k.svg
+	$(SUBBYTE) eval "$(RUNS)/stream_float@float" $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --data "$(DATA)" \
+	  --det --hours 10 --fah 50 --svg docs/det_stream_250k.svg --csv docs/det_stream_250k.csv
 
 widths: setup-demo  ## what weights of 8 to 1 bits cost on each core, every byte compared: MODEL=…, writes docs/widths.md
 	$(SUBBYTE) widths "$(MODEL)" --optimise $(OPTIMISE) --page docs/widths.md \
