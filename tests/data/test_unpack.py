@@ -139,7 +139,9 @@ def test_an_archive_that_is_cut_off(tmp_path: Path, folder: Path, keep: float) -
         unpack(packed, folder)
 
 
-@pytest.mark.parametrize("content", [b"<html>not found</html>", gzip.compress(b"no tar at all" * 100)])
+@pytest.mark.parametrize(
+    "content", [b"<html>not found</html>", gzip.compress(b"no tar at all" * 100)], ids=["html", "gzip"]
+)
 def test_what_is_no_archive(tmp_path: Path, folder: Path, content: bytes) -> None:
     packed = tmp_path / "a.tar.gz"
     packed.write_bytes(content)
