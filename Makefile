@@ -61,7 +61,7 @@ stream: setup-demo  ## the streaming network in float and, two-stage, at 8, 5, 4
 	for bits in 8 5 4 1; do $(SUBBYTE) train stream_250k --data "$(DATA)" -o "$(RUNS)/stream_two_stage_$$bits" $(STREAM) \
 	  --from "$(RUNS)/stream_float" --recipe two-stage --weight-bits $$bits --epochs 20 --lr 0.02 || exit; done
 	$(SUBBYTE) eval "$(RUNS)/stream_float@float" $(foreach bits,8 5 4 1,"$(RUNS)/stream_two_stage_$(bits)") --data "$(DATA)" \
-	  --det --hours 10 --fah 50 --svg docs/det_stream_250k.svg --csv docs/det_stream_250k.csv
+	  --det --hours 10 --fah 50 --svg docs/det_stream_250k.svg --csv "$(RUNS)/stream_det.csv"
 
 widths: setup-demo  ## what weights of 8 to 1 bits cost on each core, every byte compared: MODEL=…, writes docs/widths.md
 	$(SUBBYTE) widths "$(MODEL)" --optimise $(OPTIMISE) --page docs/widths.md \
