@@ -78,7 +78,7 @@ def test_curves_hold_what_the_runs_say(finished: Series) -> None:
     assert [point.bits for point in trained.points] == [32, 8, 1]
     assert not rounded.missing and not trained.missing
     assert rounded.points[0] == trained.points[0], "float is the same column"
-    assert epochs_run(finished) == ("1 in float, 1 on the grid",)
+    assert epochs_run(finished) == ("1 in float; on the grid 1 (8, 1 bits)",)
 
 
 def test_what_is_missing_is_said(finished: Series, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,9 @@ Examples:
   subbyte series ds_cnn_s --data speech_commands -o runs/series --methods learned-step,fixed-range,squashed
 """
 
+# Missing runs that are named below a table.
+_NAMED = 4
+
 app = typer.Typer(add_completion=False)
 
 
@@ -110,10 +113,11 @@ def _table(curves: list[Curve], seeds: int) -> Table:
         for curve in curves:
             cells += _cells(curve.points[index].accuracies, curve.points[index].mean, reference, seeds)
         rows.append(Row(tuple(cells)))
-    missing = dict.fromkeys(str(entry) for curve in curves for entry in curve.missing)
+    missing = list(dict.fromkeys(str(entry) for curve in curves for entry in curve.missing))
     notes = [f"Mean of {seeds} seeds; a figure of fewer says of how many."]
     if missing:
-        notes.append(f"Still missing: {'; '.join(missing)}.")
+        more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        notes.append(f"Still missing: {'; '.join(missing[:_NAMED])}{more}.")
     return Table(curves[0].network, tuple(columns), tuple(rows), tuple(notes))
 
 

@@ -10,7 +10,7 @@ left; `measured` reads whatever there is. First and last layer keep `first_last_
 is stated, activations are int8. Width 32 is the float network itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
@@ -143,10 +143,24 @@ def comparability(series: Series) -> tuple[str, ...]:
 
 
 def epochs_run(series: Series) -> tuple[str, ...]:
-    """How long the networks were trained, such as `30 in float, 30 on the grid`."""
+    """How long the networks were trained, such as `30 in float; on the grid 5 (8, 7 bits), 30 (1 bits)`."""
     found = ((entry, _complete(entry.folder(series))) for entry in entries(series))
-    asked = (record.config for entry, record in found if record is not None and entry.way != ROUNDED)
-    return tuple(dict.fromkeys(f"{config['epochs']} in float, {config['qat_epochs']} on the grid" for config in asked))
+    widths: dict[tuple[int, int], dict[int, None]] = {}  # epochs in float and on the grid -> bits
+    for entry, record in found:
+        if record is not None and entry.way != ROUNDED:
+            asked = (record.config["epochs"], record.config["qat_epochs"])
+            widths.setdefault(asked, {})[entry.bits] = None
+    in_float = dict.fromkeys(epochs for epochs, _ in widths)
+    return tuple(f"{epochs} in float; on the grid {_on_grid(epochs, widths)}" for epochs in in_float)
+
+
+def _on_grid(in_float: int, widths: Mapping[tuple[int, int], Iterable[int]]) -> str:
+    parts = [
+        f"{grid} ({', '.join(map(str, sorted(bits, reverse=True)))} bits)"
+        for (epochs, grid), bits in sorted(widths.items())
+        if epochs == in_float
+    ]
+    return ", ".join(parts)
 
 
 def _curve(series: Series, network: str, way: str) -> Curve:
