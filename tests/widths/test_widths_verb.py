@@ -56,6 +56,8 @@ def question(**changes: object) -> Question:
 def test_only_the_layers_between_first_and_last_take_the_width() -> None:
     found = at_width(question(), WeightSpec.of(3))
     assert [spec_of(found, op).bits for op in weighted_operators(found)] == [8, 3, 3, 3, 8]
+    found = at_width(question(first_last=None), WeightSpec.of(3))
+    assert [spec_of(found, op).bits for op in weighted_operators(found)] == [3, 3, 3, 3, 3]
 
 
 def test_linked_weights_follow_the_bits_and_everybody_agrees() -> None:

@@ -26,7 +26,7 @@ HELP = """What weights of 8 to 1 bits cost on a board, before anything is traine
 
 MODEL is a run folder, an .onnx (QDQ) or a .tflite file. Its weights are
 rounded to each width, mid-tread (with a zero) and mid-rise (odd integers
-only); the first and last layer keep 8 bits. At each width the firmware is
+only); the first and last layer keep 8 bits, but with --all-layers. At each width the firmware is
 built, one inference is counted in QEMU, and the bytes of every judge and every
 board are held against the reference interpreter's. Cost does not depend on
 training; accuracy does: that is `subbyte series`.
@@ -38,7 +38,7 @@ Examples:
 \b
   subbyte widths runs/s --board mps2-an386
   subbyte widths model.tflite --board mps2-an386,mps3-an547 --widths 8,4,2,1 --optimise speed
-  subbyte widths runs/s --board all --page docs/widths.md
+  subbyte widths runs/stream --board mps2-an386 --all-layers --page docs/widths.md
 """
 
 app = typer.Typer(add_completion=False)
@@ -50,6 +50,9 @@ def widths(
     board: Annotated[list[str], typer.Option(help="Emulated board, several times or as a list; `all` for every one.")],
     bits: Annotated[str, typer.Option("--widths", help="Bits of the weights.")] = "8,7,6,5,4,3,2,1",
     first_last_bits: Annotated[int, typer.Option(help="Bits of the first and last layer.")] = MAX_BITS,
+    all_layers: Annotated[
+        bool, typer.Option("--all-layers", help="The first and last layer take the width too.")
+    ] = False,
     samples: Annotated[int, typer.Option(min=1, help="Random inputs that are compared.")] = 5,
     optimise: OptimiseOption = Optimise.BALANCED,
     max_ram: MaxRamOption = None,
@@ -61,7 +64,7 @@ def widths(
         graph=load_model(model),
         boards=emulated_boards(board),
         aims=chosen_aims(optimise, max_ram),
-        first_last=WeightSpec.of(first_last_bits),
+        first_last=None if all_layers else WeightSpec.of(first_last_bits),
         samples=samples,
     )
     with waiting("") as say:

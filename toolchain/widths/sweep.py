@@ -6,8 +6,8 @@
                        7 bits mid-rise
                        …
 
-Nothing is trained: cost and bytes do not depend on how good weights are. All layers but the first and the last one take
-the width.
+Nothing is trained: cost and bytes do not depend on how good weights are. All layers take the width, or all but the
+first and the last one.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -73,12 +73,13 @@ class Width:
 
 @dataclass(frozen=True)
 class Question:
-    """graph: with weights of any width. first_last: of the first and last layer. samples: random inputs."""
+    """graph: with weights of any width. first_last: of the first and last layer, None: as the others. samples: inputs,
+    random."""
 
     graph: Graph
     boards: tuple[Board, ...]
     aims: Aims
-    first_last: WeightSpec
+    first_last: WeightSpec | None
     samples: int
 
 
@@ -99,9 +100,8 @@ def _existing(bits: int, grid: Grid) -> WeightSpec | None:
 
 def at_width(question: Question, spec: WeightSpec) -> Graph:
     """The network with the varied layers rounded to `spec`, first and last to theirs."""
-    operators = weighted_operators(question.graph)
-    varied = _varied(operators)
-    wanted = {op: spec if op in varied else question.first_last for op in operators}
+    varied = _varied(question)
+    wanted = {op: spec if op in varied else question.first_last or spec for op in weighted_operators(question.graph)}
     return with_weights(question.graph, {op.name: rounded_weights(question.graph, op, of) for op, of in wanted.items()})
 
 
@@ -132,17 +132,18 @@ def sweep(question: Question, specs: Sequence[WeightSpec], said: Callable[[str],
                 continue
             compared = sum(value.size for value in expected.values())
             differing = sum(int(np.count_nonzero(value != found.outputs[name])) for name, value in expected.items())
-            boards.append(OnBoard(board.id, found, _dense_share(graph, found), compared, differing))
+            boards.append(OnBoard(board.id, found, _dense_share(question, found), compared, differing))
         yield Width(spec, judges, tuple(boards))
 
 
-def _varied(operators: Sequence[Weighted]) -> tuple[Weighted, ...]:
-    """All but the first and last; all of them where there is nothing between."""
-    return tuple(operators[1:-1]) or tuple(operators)
+def _varied(question: Question) -> tuple[Weighted, ...]:
+    """All layers with weights, or all but the first and last; all of them where there is nothing between."""
+    operators = weighted_operators(question.graph)
+    return operators if question.first_last is None else operators[1:-1] or operators
 
 
-def _dense_share(graph: Graph, found: Profile) -> DenseShare:
-    names = {op.name for op in _varied(weighted_operators(graph)) if _is_dense(graph, op)}
+def _dense_share(question: Question, found: Profile) -> DenseShare:
+    names = {op.name for op in _varied(question) if _is_dense(question.graph, op)}
     layers = [layer for layer in found.layers if layer.name in names]
     return DenseShare(
         sum(layer.macs for layer in layers),
