@@ -87,7 +87,7 @@ def every_spec(widths: Sequence[int], grids: Sequence[Grid]) -> tuple[WeightSpec
     """Each width on each grid that it has, in that order.
 
     >>> [str(spec) for spec in every_spec((8, 2, 1), tuple(Grid))]
-    ['8', '2 mid-tread', '2', '1']
+    ['8 mid-tread', '2 mid-tread', '2 mid-rise', '1 mid-rise']
     """
     return tuple(spec for bits in widths for grid in grids if (spec := _existing(bits, grid)) is not None)
 

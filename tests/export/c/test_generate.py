@@ -145,7 +145,7 @@ def test_fast_kernel_that_is_passed_over_says_why() -> None:
     assert layer.kernel == "sb_conv2d_1x1_s8_dsp"
     reason = dict(layer.passed_over)["sb_conv2d_1x1_paired_s8_dsp"]
     assert reason.startswith("a channel's scale is at least half the output's")
-    assert dict(c_sources(graph, M0, table=KERNELS).layers[0].passed_over)["sb_conv2d_1x1_s8_dsp"] == (
+    assert dict(c_sources(graph, M0, table=KERNELS).layers[0].passed_over)["sb_conv2d_1x1_paired_s8_dsp"] == (
         "cortex-m0plus has no DSP instructions"
     )
 
