@@ -8,14 +8,13 @@ import typer
 
 from toolchain.arch.weights import MAX_BITS
 from toolchain.errors import ModelError
-from toolchain.files import write_text
 from toolchain.measure import How
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
 from toolchain.nets.series import Curve, Series, comparability, epochs_run, measured, run_series
 from toolchain.report.console import print_table
-from toolchain.report.page_section import with_section
+from toolchain.report.page_section import write_section
 from toolchain.report.series_page import series_section
 from toolchain.report.table import Column, Row, Table
 
@@ -75,9 +74,7 @@ def series(
         print_table(table)
     if page is not None:
         notes = (*(f"Epochs: {text}." for text in epochs_run(asked)), *comparability(asked))
-        before = page.read_text("utf-8") if page.exists() else ""
-        section = series_section(tables, notes)
-        write_text(page, with_section(before, "subbyte series", section, "Reproduction"))
+        write_section(page, "subbyte series", series_section(tables, notes), "Reproduction")
 
 
 def _number(word: str) -> int:

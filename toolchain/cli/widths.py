@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`subbyte widths`: what weights of 8 to 1 bits cost on a board, and whether every judge agrees at each width."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,11 @@ from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.waiting import waiting
 from toolchain.errors import ModelError
 from toolchain.export.c import Optimise
-from toolchain.files import write_text
 from toolchain.graph.model import load_model
 from toolchain.graph.tensor import Grid
 from toolchain.report.console import print_json, print_table
-from toolchain.report.page_section import with_section
-from toolchain.report.table import Table, to_markdown
+from toolchain.report.page_section import write_section
+from toolchain.report.table import to_markdown
 from toolchain.report.widths_table import agreement_of_widths, cost_table, widths_json
 from toolchain.verify.panel import emulated_boards
 from toolchain.widths.sweep import Question, every_spec, sweep
@@ -77,7 +75,8 @@ def widths(
         for table in tables:
             print_table(table)
     if page is not None:
-        _write(page, f"subbyte widths {question.graph.name} {optimise.value}", tables)
+        section = "\n".join(to_markdown(table) for table in tables)
+        write_section(page, f"subbyte widths {question.graph.name} {optimise.value}", section, "Widths of weights")
     raise typer.Exit(0 if all(width.ok for width in found) else 1)
 
 
@@ -86,9 +85,3 @@ def _numbers(words: str) -> tuple[int, ...]:
     if not all(1 <= number <= MAX_BITS for number in numbers):
         raise ModelError(f"--widths: {words!r} must be numbers of bits, 1..{MAX_BITS}, such as 8,4,2,1")
     return tuple(dict.fromkeys(numbers))
-
-
-def _write(page: Path, mark: str, tables: Sequence[Table]) -> None:
-    before = page.read_text("utf-8") if page.exists() else ""
-    section = "\n".join(to_markdown(table) for table in tables)
-    write_text(page, with_section(before, mark, section, "Widths of weights"))

@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A part of a Markdown page that a verb writes: between two comment lines; what stands around it is left as it is."""
 
+from pathlib import Path
+
+from toolchain.files import write_text
+
 _TITLE = "# {}\n"
+
+
+def write_section(page: Path, mark: str, section: str, title: str) -> None:
+    """`with_section` on a file, which need not exist yet."""
+    before = page.read_text("utf-8") if page.exists() else ""
+    write_text(page, with_section(before, mark, section, title))
 
 
 def with_section(page: str, mark: str, section: str, title: str) -> str:
