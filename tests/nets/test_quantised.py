@@ -192,6 +192,20 @@ def test_the_grid_of_a_relu_is_the_relu(activation: Activation) -> None:
     assert float(grid.scale) * 255 == pytest.approx(6.0 if activation is Activation.RELU6 else 9.0)
 
 
+@pytest.mark.parametrize("arch", ARCHS, ids=lambda arch: f"{arch.name}-{arch.frames}")
+@pytest.mark.parametrize("bits", [8, 4])
+def test_maps_lie_channels_last(arch: ArchSpec, bits: int) -> None:
+    network = QuantisedNetwork(lived_in(arch), WeightPlan(default=WeightSpec.of(bits)), Method.LEARNED_STEP)
+    network.train()
+    maps: list[Tensor] = []
+    for grid in network.grids.values():
+        grid.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0]))
+    network(random_features(arch, 3))
+    large = [x for x in maps if x.dim() == 4 and x.shape[1] > 1]
+    assert large or arch.name == tiny_stream().name
+    assert all(x.is_contiguous(memory_format=torch.channels_last) for x in large)
+
+
 def test_zero_is_on_every_grid() -> None:
     generator = np.random.default_rng(0)
     for _ in range(200):
