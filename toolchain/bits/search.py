@@ -2,6 +2,7 @@
 """search_bits: the bits of each layer that lose least within a flash budget.
 
     scan       what each layer alone loses at each width            -> sum over layers: the prediction
+    monotone   more bits never lose more, but by chance             (monotone.py)
     knapsack   the K best allocations by that sum, exactly          (knapsack.py)
     joint      they, and one width for all, with all layers at once -> the best one
     again      what each layer alone changes, seen from that one    -> a new sum, as long as it finds a better one
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 
 from toolchain.arch.weights import WeightSpec
 from toolchain.bits.knapsack import Option, best_options, least_bytes
+from toolchain.bits.monotone import monotone
 from toolchain.bits.prices import Prices
 from toolchain.bits.trials import Allocation, Assignment, Trial, Trials, allocation
 from toolchain.errors import BudgetError
@@ -191,7 +193,7 @@ def _fitting(problem: Problem, budget: int, around: Assignment, best: int) -> li
     """The best allocations by the sum of single changes seen from `around`, then tried."""
     start = problem.trials.of(around).loss_increase
     losses = {
-        name: {spec: problem.trials.of({**around, name: spec}).loss_increase - start for spec in specs}
+        name: monotone({spec: problem.trials.of({**around, name: spec}).loss_increase - start for spec in specs})
         for name, specs in problem.options.items()
     }
     layers, files = _layers(problem, losses)
