@@ -29,6 +29,7 @@ from toolchain.errors import ModelError
 from toolchain.frontend import FeatureSpec, Frontend, Normalisation
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.stages import Labelled
+from toolchain.nets.teacher import Said
 from toolchain.nets.windows import Windows, windows_of
 from toolchain.progress import Progress
 
@@ -58,6 +59,7 @@ class FeatureSource:
         self.validation = self._plain(corpus.validation)
         self.test = self._plain(corpus.test)
         self._kept: dict[int, NDArray[np.int8]] = {}
+        self.said: Said = {}
 
     @property
     def n_train(self) -> int:
@@ -141,7 +143,8 @@ class StreamSource(FeatureSource):
 class Feed:
     """The epochs of one run; `with` ends the background thread.
 
-    epochs: how many will be asked for, so that none is made in vain. keep: leave them in the source for runs to come.
+    epochs: how many will be asked for, so that none is made in vain. keep: leave them in the source for runs to come,
+    and what a teacher said of them.
     """
 
     def __init__(self, source: FeatureSource, epochs: int, *, keep: bool = False) -> None:
@@ -151,6 +154,11 @@ class Feed:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="features")
         self._ahead: tuple[int, Future[Epoch]] | None = None
         self._closing = Event()
+
+    @property
+    def said(self) -> Said | None:
+        """What teachers said before; None where it is not kept."""
+        return self.source.said if self._keep else None
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ The teacher is the float network that the quantised one came from (Hinton et al.
 a clip's word is to each of the others, which a coarse network finds again more easily than it finds out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -28,10 +29,10 @@ class HasGrid(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Loss:
-    """teacher: network in evaluation mode, None where share is 0. Called with one batch's logits, gives a scalar."""
+    """teacher: inputs -> logits, None where share is 0. Called with one batch's logits, gives a scalar."""
 
     label_smoothing: float = 0.0
-    teacher: nn.Module | None = None
+    teacher: Callable[[Tensor], Tensor] | None = None
     share: float = 0.0
     absolute_cosine: float = 0.0
 

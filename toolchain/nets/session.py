@@ -23,10 +23,12 @@ from toolchain.nets.checkpoint import Best, Checkpoint
 from toolchain.nets.config import TrainConfig
 from toolchain.nets.feed import Feed
 from toolchain.nets.float_stage import FloatStage
+from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
 from toolchain.nets.quantised import QuantisedNetwork
 from toolchain.nets.recipes import course_of
 from toolchain.nets.stages import Labelled, Schedule, Score, epoch_order, evaluate, n_steps, sgd, train_epoch
+from toolchain.nets.teacher import Teacher
 
 # Batches over which activation ranges are first measured, and batch norm statistics after each epoch.
 _MEASURED_BATCHES = 50
@@ -154,7 +156,7 @@ class Session:
                 data,
                 order,
                 config.batch,
-                self._course.second_loss(self._float.network) if self._int8 else self._course.first_loss(epoch),
+                self._second_loss() if self._int8 else self._course.first_loss(epoch),
                 lambda step: stage.schedule(first_step + step),
                 after_step,
             )
@@ -176,6 +178,9 @@ class Session:
         }
         self.history.append(row)
         return row
+
+    def _second_loss(self) -> Loss:
+        return self._course.second_loss(Teacher(self._float.network, self._feed.said))
 
     def _begin_int8(self, data: Labelled) -> _Stage[QuantisedNetwork]:
         """The second stage: fold the best float weights, measure ranges over batches of `data`, validate."""

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The usual course: float epochs, then every value on its grid, weights moving on by straight-through gradients."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor
 
 from toolchain.nets.checkpoint import StateDict
 from toolchain.nets.config import TrainConfig
@@ -49,8 +50,7 @@ class StraightThrough:
         config = self.config
         return QuantisedNetwork(trained, config.weights, config.method, per_tensor=config.per_tensor)
 
-    def second_loss(self, trained: nn.Module) -> Loss:
-        """Of the second stage; `trained` holds its best weights and may teach."""
+    def second_loss(self, trained: Callable[[Tensor], Tensor]) -> Loss:
+        """Of the second stage. trained: the first's best network, inputs -> logits, which may teach."""
         config = self.config
-        teacher = trained.eval() if config.teacher else None
-        return Loss(config.label_smoothing, teacher, config.teacher, config.absolute_cosine)
+        return Loss(config.label_smoothing, trained if config.teacher else None, config.teacher, config.absolute_cosine)

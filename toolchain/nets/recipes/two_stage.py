@@ -28,6 +28,7 @@ It holds for every layer with weights; the paper's network has dense ones only.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +89,7 @@ class TwoStage(StraightThrough):
             weighted.weight.requires_grad_(False)
         return network
 
-    def second_loss(self, trained: nn.Module) -> Loss:
+    def second_loss(self, trained: Callable[[Tensor], Tensor]) -> Loss:
         """The labels'. Weights that stand still are as near to their grid as can be."""
         return Loss(self.config.label_smoothing)
 
