@@ -78,10 +78,16 @@ static SB_APART const uint32_t *add_ones(sb_two_sums *to, const sb_inputs *runs,
   return add_plane(to, runs, words, 1, 0x00010001u, place);
 }
 
+static const uint32_t *add_planes(const sb_fields_fully_connected_layer *layer, sb_two_sums *to, const sb_inputs *runs,
+                                  const uint32_t *words)
+{
+  return sb_add_cut(layer, to, runs, words, add_fours, add_twos, add_ones);
+}
+
 void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *layer, const int8_t *input, int8_t *output)
 {
   for (int32_t row = 0; row < layer->rows; row++) {
-    sb_connect_fields(layer, input + row * layer->input_size, output + row * layer->output_size, add_fours, add_twos,
-                      add_ones);
+    sb_connect_fields(layer, SB_FIELDS_BLOCK, layer->input_size % SB_FIELDS_BLOCK, input + row * layer->input_size,
+                      output + row * layer->output_size, add_planes);
   }
 }

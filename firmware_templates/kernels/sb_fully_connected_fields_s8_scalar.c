@@ -41,18 +41,27 @@ SB_INLINE uint32_t add_word(uint32_t joint, const int8_t *x, uint32_t word, int3
   return joint;
 }
 
-/* Adds `place` times the products of two runs with one plane, a chunk of `inputs` at a time. Gives the address of the
+/* Adds `place` times the products of two runs with one plane, 16 or 32 inputs at a time. Gives the address of the
    next plane. */
 SB_INLINE const uint32_t *add_plane(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t bits,
-                                    uint32_t fields, int32_t inputs, int32_t place)
+                                    uint32_t fields, int32_t place)
 {
   const uint32_t mask = sb_kept(fields);
   sb_two_sums s = {0, 0};
   for (const sb_inputs *const last = runs + 1; runs <= last; runs++) {
     for (const int8_t *x = runs->from; x != runs->end;) {
       uint32_t joint = 0;
-      for (const int8_t *const end = x + inputs; x != end; x += 16 / bits) {
-        joint = add_word(joint, x, *words++, bits, mask);
+      if (bits == 4) { /* its four words at once, so that the loop counts for less */
+        joint = add_word(joint, x, words[0], bits, mask);
+        joint = add_word(joint, x + 4, words[1], bits, mask);
+        joint = add_word(joint, x + 8, words[2], bits, mask);
+        joint = add_word(joint, x + 12, words[3], bits, mask);
+        x += 16;
+        words += 4;
+      } else {
+        for (const int8_t *const end = x + SB_FIELDS_BLOCK; x != end; x += 16 / bits) {
+          joint = add_word(joint, x, *words++, bits, mask);
+        }
       }
       const int32_t a = (int16_t)(uint16_t)joint;
       s.a += a;
@@ -66,24 +75,30 @@ SB_INLINE const uint32_t *add_plane(sb_two_sums *to, const sb_inputs *runs, cons
 
 static SB_APART const uint32_t *add_fours(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 4, 0x000f000fu, SB_FIELDS_BLOCK / 2, place);
+  return add_plane(to, runs, words, 4, 0x000f000fu, place);
 }
 
 static SB_APART const uint32_t *add_twos(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 2, 0x00030003u, SB_FIELDS_BLOCK, place);
+  return add_plane(to, runs, words, 2, 0x00030003u, place);
 }
 
 static SB_APART const uint32_t *add_ones(sb_two_sums *to, const sb_inputs *runs, const uint32_t *words, int32_t place)
 {
-  return add_plane(to, runs, words, 1, 0x00010001u, SB_FIELDS_BLOCK, place);
+  return add_plane(to, runs, words, 1, 0x00010001u, place);
+}
+
+static const uint32_t *add_planes(const sb_fields_fully_connected_layer *layer, sb_two_sums *to, const sb_inputs *runs,
+                                  const uint32_t *words)
+{
+  return sb_add_cut(layer, to, runs, words, add_fours, add_twos, add_ones);
 }
 
 void sb_fully_connected_fields_s8_scalar(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                          int8_t *output)
 {
   for (int32_t row = 0; row < layer->rows; row++) {
-    sb_connect_fields(layer, input + row * layer->input_size, output + row * layer->output_size, add_fours, add_twos,
-                      add_ones);
+    sb_connect_fields(layer, SB_FIELDS_BLOCK, layer->input_size % SB_FIELDS_BLOCK, input + row * layer->input_size,
+                      output + row * layer->output_size, add_planes);
   }
 }

@@ -198,6 +198,12 @@ typedef struct {
   int8_t low, high;
 } sb_fields_fully_connected_layer;
 
+/* The same where u is not cut: inputs in blocks of `block`, and `over` more. */
+typedef struct {
+  sb_fields_fully_connected_layer fields;
+  int8_t block, over;
+} sb_whole_fields_fully_connected_layer;
+
 /*
  * FullyConnected with weights of few bits, several outputs in one int16 each: v, or 2 * v + 1 where `doubled`. chunk:
  * inputs, a multiple of 4, over which sums stay apart; all of them where the kernel's file says so.
@@ -330,6 +336,8 @@ void sb_fully_connected_packed_paired_s8_dsp(const sb_packed_paired_fully_connec
 
 void sb_fully_connected_fields_s8_scalar(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                          int8_t *output);
+void sb_fully_connected_whole_fields_s8_scalar(const sb_whole_fields_fully_connected_layer *layer, const int8_t *input,
+                                               int8_t *output);
 void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *layer, const int8_t *input,
                                       int8_t *output);
 

@@ -160,6 +160,18 @@ def test_sums_of_joined_outputs_stay_apart_in_chunks(kernel: str, bits: int, gri
     _check_exact(net.graph(), "cortex-m4", name)
 
 
+@pytest.mark.parametrize("grid", list(Grid))
+@pytest.mark.parametrize("bits", [3, 5, 6])
+def test_sums_of_whole_fields_stay_apart_in_blocks(bits: int, grid: Grid) -> None:
+    """Both outputs of a word with the largest sums, over whole blocks and a last one that is not."""
+    largest = (1 << bits) - 1 if grid is Grid.MID_RISE else (1 << bits - 1) - 1
+    net = GraphBuilder(shape=(1, 137), scale=0.05, zero_point=7)
+    net.fully_connected(9, weights=np.resize(_rows(137, largest), (9, 137)), bits=bits, grid=grid, per_channel=False)
+    kernel = "sb_fully_connected_whole_fields_s8_scalar"
+    assert _refused(net.graph(), "cortex-m3", kernel) is None
+    _check_exact(net.graph(), "cortex-m3", kernel)
+
+
 @pytest.mark.parametrize("kernel", ["sb_conv2d_1x1_nibbles_relu_s8_dsp", "sb_conv2d_1x1_nibbles_s8_dsp"])
 @pytest.mark.parametrize(("bits", "grid", "most"), [(4, Grid.MID_TREAD, 585), (4, Grid.MID_RISE, 511)])
 def test_sums_of_four_channels_stay_apart(kernel: str, bits: int, grid: Grid, most: int) -> None:

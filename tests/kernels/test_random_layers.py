@@ -44,7 +44,10 @@ def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.int
 
 
 # Bits and grids of weights that some kernels keep apart from those of 8 bits.
-_FEW_BITS = ((1, Grid.MID_RISE), (2, Grid.MID_RISE), (3, Grid.MID_RISE), *((b, Grid.MID_TREAD) for b in (2, 3, 4, 6)))
+_FEW_BITS = (
+    *((bits, Grid.MID_RISE) for bits in (1, 2, 3, 5, 6)),
+    *((bits, Grid.MID_TREAD) for bits in (2, 3, 4, 5, 6)),
+)
 
 
 def _any_weights(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], dict[str, object]]:

@@ -26,6 +26,7 @@ from toolchain.export.c.rows import (
     shifted,
     short_fields,
     triple,
+    whole_fields,
 )
 from toolchain.graph.graph import Graph
 from toolchain.graph.ops import Conv2D, DepthwiseConv2D, FullyConnected, Operator
@@ -48,6 +49,7 @@ KERNELS: tuple[Kernel, ...] = (
     *shifted.KERNELS,
     *short_fields.KERNELS,
     *joined.KERNELS,
+    *whole_fields.KERNELS,
     *packed.KERNELS,
     *packed.from_packed(_EIGHT_BITS),
     *_EIGHT_BITS,

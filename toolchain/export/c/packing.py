@@ -144,11 +144,38 @@ def joint_fields(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.int8]:
     return np.concatenate(texts).astype("<u4").view(np.int8)
 
 
-def _pairs(rows: NDArray[np.int8], coding: Coding) -> NDArray[np.uint32]:
+def whole_fields(rows: NDArray[np.int8], coding: Coding, block: int) -> NDArray[np.int8]:
+    """Rows of weights, int8 [C, K], of 3, 5 or 6 bits: sb_fully_connected_whole_fields_s8_scalar has the drawing.
+
+    block: inputs for which whole words are filled up.
+
+    >>> rows = np.array([[1, 2, 3], [4, 5, 31]], np.int8)
+    >>> [hex(word) for word in whole_fields(rows, Coding(5, 1, 0, False), 12).view("<u4")[:2]]
+    ['0x7ca40c41', '0x0']
+    >>> rows = np.array([[1, 2, 3, 4, 5, 6, 0x1a, 0x3b]], np.int8)
+    >>> [hex(word) for word in whole_fields(rows, Coding(6, 1, 0, False), 8).view("<u4")]
+    ['0xa081', '0xb103', '0xd185']
+    """
+    bits = coding.bits
+    u = _pairs(rows, coding, block)
+    if bits == 6:
+        fields = u.reshape(*u.shape[:2], -1, 8)
+        sevenths, eighths = fields[..., 6], fields[..., 7]
+        above = sevenths & 15, eighths & 15, sevenths >> 4 | eighths >> 4 << 2
+        halves = [fields[..., 2 * at] | fields[..., 2 * at + 1] << 6 | above[at] << 12 for at in range(3)]
+        stored = np.stack(halves, axis=-1)
+    else:
+        in_half = 16 // bits
+        stored = (u.reshape(*u.shape[:2], -1, in_half) << bits * np.arange(in_half)).sum(axis=-1)
+    words = stored[:, 0] | stored[:, 1] << 16
+    return np.ascontiguousarray(words, "<u4").reshape(-1).view(np.int8)
+
+
+def _pairs(rows: NDArray[np.int8], coding: Coding, block: int = BLOCK) -> NDArray[np.uint32]:
     """u of two rows each, filled up with zeros to an even number of rows and whole blocks: [pairs, 2, inputs]."""
     channels, size = rows.shape
     u = ((rows.astype(np.int64) - coding.least) // coding.step).astype(np.uint32)
-    u = np.pad(u, ((0, channels % 2), (0, -size % BLOCK)))
+    u = np.pad(u, ((0, channels % 2), (0, -size % block)))
     return u.reshape(len(u) // 2, 2, -1)
 
 

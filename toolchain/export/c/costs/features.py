@@ -269,6 +269,8 @@ def _by_row_pairs(window: dict[str, int], channels: int, blocks: Blocks) -> dict
 def _(op: FullyConnected, graph: Graph, blocks: Blocks, code: LayerCode) -> dict[str, int]:
     if code.parameters is not None and code.parameters.c_type == "sb_fields_fully_connected_layer":
         return _by_fields(code.parameters, blocks)
+    if code.parameters is not None and code.parameters.c_type == "sb_whole_fields_fully_connected_layer":
+        return _by_whole_fields(code.parameters)
     if code.parameters is not None and code.parameters.c_type == "sb_joined_fully_connected_layer":
         return _by_chunks(code.parameters, blocks)
     channels, products = graph.tensor(op.weights).shape
@@ -306,6 +308,25 @@ def _by_chunks(layer: Struct, blocks: Blocks) -> dict[str, int]:
         times = passes * (member["bits"] == bits)
         found[f"chunks_of_{name}"] = times * _blocks(products, member["chunk"])
         found[f"passes_of_{name}_by_products"] = times * _blocks(products, blocks.products)
+    return found
+
+
+def _by_whole_fields(layer: Struct) -> dict[str, int]:
+    """Two outputs at a time, block after block of the inputs."""
+    (_, _, fields), (_, _, block), _ = layer.members
+    assert isinstance(fields, Struct) and isinstance(block, int)
+    member = {name: value for name, _, value in fields.members if isinstance(value, int)}
+    vectors, inputs = member["rows"], member["input_size"]
+    passes = vectors * _blocks(member["output_size"], 2)
+    found = {
+        "layer": 1,
+        "vectors": vectors,
+        "vectors_by_products": vectors * inputs,
+        "outputs": vectors * member["output_size"],
+        "passes": passes,
+    }
+    for name, bits in (("threes", 3), ("fives", 5), ("sixes", 6)):
+        found[f"passes_of_{name}_by_products"] = passes * (member["bits"] == bits) * _blocks(inputs, block)
     return found
 
 

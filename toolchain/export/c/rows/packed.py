@@ -209,7 +209,7 @@ def _refuses_fields_dsp(graph: Graph, op: FullyConnected, core: Core) -> str | N
     return _refuses_fields(graph, op) if core.dsp else f"{core.name} has no DSP instructions"
 
 
-def _refuses_fields_scalar(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+def refuses_fields_scalar(graph: Graph, op: FullyConnected, core: Core) -> str | None:
     """Weights of less than 8 bits; no DSP instructions; at most 32,768 inputs."""
     return f"{core.name} has DSP instructions" if core.dsp else _refuses_fields(graph, op)
 
@@ -274,7 +274,7 @@ KERNELS = (
         "sb_fully_connected_fields_s8_scalar",
         FullyConnected,
         "twice",
-        refuses=_refuses_fields_scalar,
+        refuses=refuses_fields_scalar,
         code=_fields_code("sb_fully_connected_fields_s8_scalar", joint_fields),
         few_bits=True,
     ),
