@@ -344,6 +344,7 @@ void sb_fully_connected_fields_s8_dsp(const sb_fields_fully_connected_layer *lay
 /* At least four inputs. Weights of 1 and 2 bits, and of 3 and 4. */
 void sb_fully_connected_joined_s8_dsp(const sb_joined_fully_connected_layer *layer, const int8_t *input,
                                       int8_t *output);
+void sb_fully_connected_fives_s8_dsp(const sb_joined_fully_connected_layer *layer, const int8_t *input, int8_t *output);
 void sb_fully_connected_nibbles_s8_dsp(const sb_joined_fully_connected_layer *layer, const int8_t *input,
                                        int8_t *output);
 

@@ -147,6 +147,8 @@ def test_weights_whose_bytes_have_no_room_for_a_digit_below_are_refused() -> Non
         ("nibbles", 3, Grid.MID_TREAD),
         ("nibbles", 4, Grid.MID_RISE),
         ("nibbles", 4, Grid.MID_TREAD),
+        ("fives", 5, Grid.MID_RISE),
+        ("fives", 5, Grid.MID_TREAD),
     ],
 )
 def test_sums_of_joined_outputs_stay_apart_in_chunks(kernel: str, bits: int, grid: Grid) -> None:

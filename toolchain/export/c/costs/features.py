@@ -67,6 +67,7 @@ BLOCKS = {
     "sb_fully_connected_fields_s8_scalar": Blocks(1, 2, 32),
     "sb_fully_connected_fields_s8_mve": Blocks(1, 4, 16, shifted=True),
     "sb_fully_connected_nibbles_s8_dsp": Blocks(1, 4, 4),
+    "sb_fully_connected_fives_s8_dsp": Blocks(1, 6, 4),
     "sb_fully_connected_joined_s8_dsp": Blocks(1, 8, 4),
     "sb_fully_connected_paired_s8_dsp": Blocks(1, 4, 4),
     "sb_fully_connected_s8_dsp": Blocks(1, 4, 4),
@@ -304,7 +305,7 @@ def _by_chunks(layer: Struct, blocks: Blocks) -> dict[str, int]:
         "outputs": vectors * member["output_size"],
         "passes": passes,
     }
-    for name, bits in (("ones", 1), ("twos", 2), ("nibbles", 4)):
+    for name, bits in (("ones", 1), ("twos", 2), ("nibbles", 4), ("fives", 5)):
         times = passes * (member["bits"] == bits)
         found[f"chunks_of_{name}"] = times * _blocks(products, member["chunk"])
         found[f"passes_of_{name}_by_products"] = times * _blocks(products, blocks.products)

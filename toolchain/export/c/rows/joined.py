@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Weights of 1 to 4 bits with several outputs in one int16: fewer multiplications than at 8 bits and no unpacking. The
+"""Weights of 1 to 5 bits with several outputs in one int16: fewer multiplications than at 8 bits and no unpacking. The
 idea stands in firmware_templates/kernels/sb_joined_dsp.h, and of the 1x1 convolution in sb_nibbles_dsp.h."""
 
 from collections.abc import Callable
@@ -21,10 +21,12 @@ from toolchain.graph.tensor import Grid, Tensor
 
 _FOUR = 4  # inputs
 _NIBBLE = 4  # bits
-_AT_ONCE = {"nibbles": 4, "joined": 8}  # outputs
+_AT_ONCE = {"nibbles": 4, "joined": 8, "fives": 6}  # outputs
 # Within which the sums of nibbles a, b and d stay apart; those of c may be larger.
 _NIBBLE_SUMS = (1 << 19) - 1
 _PARTED = [True, True, False, True]
+# The same for fives, of which every one is parted.
+_FIVES_SUMS = (1 << 20) - (1 << 10)
 # An int32 holds so many products of an activation and a v of 2 bits.
 _MOST_INPUTS = 1 << 20
 
@@ -52,6 +54,21 @@ def nibble_words(v: NDArray[np.int64]) -> NDArray[np.int8]:
     other = b[:, :, [2, 3, 0, 1]]
     halves = a | c << 4 | other << 8 | d << 12
     words = halves[:, :, :2] | halves[:, :, 2:] << 16  # [blocks, fours, 2]
+    return np.ascontiguousarray(words, "<u4").reshape(-1).view(np.int8)
+
+
+def fives_words(v: NDArray[np.int64]) -> NDArray[np.int8]:
+    """v, int [C, K], for sb_fully_connected_fives_s8_dsp, which has the drawing.
+
+    >>> v = np.array([[-15, 0, 0, 0], [-1, 0, -2, 0], [-13, 0, -12, 0]])
+    >>> [hex(word) for word in fives_words(v).view("<u4")]
+    ['0xf0d0f901', '0x4100410', '0x4100410', '0x4100410']
+    """
+    threes = _filled(v, _AT_ONCE["fives"])  # [blocks, 6, fours, inputs]
+    a, b, c = np.moveaxis(threes.reshape(len(threes), 2, 3, -1, _FOUR), 2, 0)  # each [blocks, 2, fours, inputs]
+    a, b, c = a + 16 & 31, b & 31, c + 16 & 31
+    halves = a | c[..., [2, 3, 0, 1]] << 6 | b << 11
+    words = (halves[..., :2] | halves[..., 2:] << 16).transpose(0, 2, 1, 3)  # [blocks, fours, 2, 2]
     return np.ascontiguousarray(words, "<u4").reshape(-1).view(np.int8)
 
 
@@ -84,6 +101,16 @@ def nibble_chunk(v: NDArray[np.int64]) -> int:
     u = np.where((np.arange(len(v)) % 4 == 3)[:, None], np.abs(v), v + 8)
     parted = u[np.resize(_PARTED, len(v))]
     return _longest_chunk(parted, _NIBBLE_SUMS // 128)
+
+
+def fives_chunk(v: NDArray[np.int64]) -> int:
+    """The most inputs, in fours, over which sums of fives stay apart, from any multiple of them on.
+
+    >>> fives_chunk(np.zeros((3, 500), int)), fives_chunk(np.full((3, 500), 15))
+    (500, 264)
+    """
+    u = np.where((np.arange(len(v)) % 3 == 1)[:, None], np.abs(v), v + 16)
+    return _longest_chunk(u, _FIVES_SUMS // 128)
 
 
 def joined_chunk(v: NDArray[np.int64], bits: int) -> int:
@@ -130,8 +157,16 @@ def _refuses_nibbles(graph: Graph, op: FullyConnected, core: Core) -> str | None
     return _refuses(graph, op, core, (3, 4))
 
 
+def _refuses_fives(graph: Graph, op: FullyConnected, core: Core) -> str | None:
+    """Weights of 5 bits; at least four inputs; DSP instructions and no Helium; every channel's factor below 1/2 and its
+    sums below 2^23."""
+    return _refuses(graph, op, core, (5,))
+
+
 def _words(v: NDArray[np.int64], bits: int) -> tuple[int, int, NDArray[np.int8]]:
     """Bits of a field, inputs in a chunk, and weights, for weights of `bits` bits."""
+    if bits > _NIBBLE:
+        return bits, fives_chunk(v), fives_words(v)
     if bits > _NIBBLE // 2:
         return _NIBBLE, nibble_chunk(v), nibble_words(v)
     return bits, joined_chunk(v, bits), joined_words(v, bits)
@@ -266,6 +301,15 @@ KERNELS = (
         "twice",
         refuses=_refuses_nibbles,
         code=_code("sb_fully_connected_nibbles_s8_dsp"),
+        helpers=("sb_clamp_s8.c",),
+        few_bits=True,
+    ),
+    Kernel(
+        "sb_fully_connected_fives_s8_dsp",
+        FullyConnected,
+        "twice",
+        refuses=_refuses_fives,
+        code=_code("sb_fully_connected_fives_s8_dsp"),
         helpers=("sb_clamp_s8.c",),
         few_bits=True,
     ),
