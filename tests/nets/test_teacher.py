@@ -22,7 +22,7 @@ class _Counting(nn.Module):
 
 
 def test_what_was_said_of_a_batch_is_remembered_for_another_run() -> None:
-    said: Said = {}
+    said = Said()
     arch = tiny_ds_cnn()
     one, other = random_features(arch, 8), random_features(arch, 9)
     first, second = _Counting(lived_in(arch)), _Counting(lived_in(arch))  # the same weights
@@ -33,7 +33,7 @@ def test_what_was_said_of_a_batch_is_remembered_for_another_run() -> None:
 
 
 def test_other_weights_are_asked_themselves() -> None:
-    said: Said = {}
+    said = Said()
     arch = tiny_ds_cnn()
     x = random_features(arch, 8)
     network = lived_in(arch)
@@ -41,6 +41,17 @@ def test_other_weights_are_asked_themselves() -> None:
     with torch.no_grad():
         network.units["classifier"].linear.bias += 1
     assert torch.equal(Teacher(network, said)(x), network(x)) and not torch.equal(network(x), before)
+
+
+def test_batches_of_any_size_and_classes_are_kept_apart() -> None:
+    said = Said()
+    wanted = {bytes([i]): torch.randn(rows, classes) for i, (rows, classes) in enumerate([(3, 2), (70_000, 2), (5, 4)])}
+    for key, logits in wanted.items():
+        said.keep(key, logits)
+    for key, logits in wanted.items():
+        found = said.get(key)
+        assert found is not None and torch.equal(found, logits)
+    assert said.get(b"other") is None
 
 
 def test_without_a_memory_every_batch_is_asked_and_in_evaluation_mode() -> None:

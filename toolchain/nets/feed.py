@@ -59,7 +59,7 @@ class FeatureSource:
         self.validation = self._plain(corpus.validation)
         self.test = self._plain(corpus.test)
         self._kept: dict[int, NDArray[np.int8]] = {}
-        self.said: Said = {}
+        self.said = Said()
 
     @property
     def n_train(self) -> int:
