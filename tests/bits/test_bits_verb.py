@@ -157,6 +157,7 @@ def test_with_a_board_it_is_the_linked_firmware_that_counts(bits: Command) -> No
         ([], "give --scan to measure, or --max-flash SIZE to search"),
         (["--scan", "--max-flash", "9k"], "--scan only measures"),
         (["--max-flash", "many"], "--max-flash: 'many' is not bytes"),
+        (["--max-flash", "9 MiB", "--board", "mps2-an386"], "mps2-an386 allows 4,194,304 B of flash: ask for no more"),
         (["--max-flash", "9k", "--keep", "stem"], "write LAYER=BITS, such as stem=8; the layers with weights are stem"),
         (["--max-flash", "9k", "--keep", "stm=8"], "the layers with weights are stem, block1_depthwise"),
         (["--max-flash", "9k", "--keep", "stem=9"], "--keep 'stem=9': weights of 9 bits"),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prices and links: the generator's own figures, and a firmware within its budget."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,19 @@ def test_the_firmware_that_is_found_is_linked_within_its_budget(graph: Graph) ->
     two = problem.trials.of(uniform(problem, SPECS[1]))
     assert found.best.trial.loss_increase < two.loss_increase, "twelve kilobytes less leave room for more than two bits"
     assert min(spec.bits for spec in found.best.specs.values()) < 8
+
+
+def test_a_network_that_overflows_its_board_as_trained_has_a_size(graph: Graph) -> None:
+    """Fewer bits are asked for because of that; the size tells a search by how much to go down."""
+    board, n_bytes = load_board("mps2-an386"), 32 * 1024
+    flash = replace(board.layout.constants, n_bytes=n_bytes)
+    small = replace(
+        board,
+        layout=replace(board.layout, code=flash, constants=flash),
+        limits=replace(board.limits, flash_bytes=n_bytes),
+    )
+    models = RoundedModels(graph, Target(known_core("cortex-m4"), small, aims=Aims(Optimise.SIZE)))
+    assert models.size({}) > n_bytes
 
 
 def test_a_network_without_weights_has_no_bits_to_choose() -> None:

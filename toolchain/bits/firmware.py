@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flash of a network at any bits: generated, and where there is a board, linked.
 
-A link takes seconds, so one firmware is linked before a search, as trained, for all that lies beside constants and
-kernels; by how much others differ the prices of layers say, and what is found is linked again (search.py).
+A link takes seconds, so one firmware is linked before a search, the smallest, for all that lies beside constants and
+kernels; by how much others differ the prices of layers say, and what is found is linked again (search.py). As trained
+it need not fit the board: that may be why fewer bits are asked for.
 """
 
 import tempfile
@@ -70,7 +71,8 @@ class Models(ABC):
     def size(self, assignment: Assignment) -> int:
         """Flash of those bits: of the linked firmware; without a board of the network's own share, as generated.
 
-        Raises ToolError without a compiler, DoesNotFitError where it is larger than the memory of the board itself.
+        One that overflows the board's flash has the bytes that were missing counted, and more than the board allows in
+        any case. Raises ToolError without a compiler, DoesNotFitError where RAM does not suffice.
         """
         if self.target.board is None:
             return self.share(assignment)
@@ -92,9 +94,11 @@ class Models(ABC):
             try:
                 return build_firmware(project, Path(folder)).sizes.flash
             except DoesNotFitError as error:
-                if error.build is None:
+                if any(short.figure != "flash_bytes" for short in error.shortfalls):
                     raise
-                return error.build.sizes.flash  # linked, but over what the board file allows
+                if error.build is not None:
+                    return error.build.sizes.flash  # linked, but over what the board file allows
+                return max(board.limits.flash_bytes + 1, *(short.needed for short in error.shortfalls))
 
 
 @dataclass

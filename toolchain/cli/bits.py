@@ -12,9 +12,9 @@ import typer
 from toolchain.arch.weights import WeightSpec
 from toolchain.bits.firmware import Models, RoundedModels, Target, TrainedModels
 from toolchain.bits.prices import layer_prices
-from toolchain.bits.search import Problem
+from toolchain.bits.search import Problem, smallest_allocation
 from toolchain.bits.trials import Assignment, ClipScores, Subject, Trials
-from toolchain.boards import load_board
+from toolchain.boards import Board, load_board
 from toolchain.budget.quantity import parse_size_option
 from toolchain.cli.aims import OptimiseOption
 from toolchain.cli.bits_search import Asked, Corpus, run_search
@@ -124,9 +124,9 @@ def bits(
         raise SubbyteError("subbyte bits: give --scan to measure, or --max-flash SIZE to search")
     if scan and (max_flash or with_uniform):
         raise SubbyteError("subbyte bits: --scan only measures; leave it out to search")
-    budgets = [_size(text) for text in max_flash or ()]
-    info = load_model_info(model)
     described = load_board(board) if board else None
+    budgets = [_size(text, described) for text in max_flash or ()]
+    info = load_model_info(model)
     chosen = described.core if described else known_core(core)
     target = Target(chosen, described, front_end_parts(info) if described else None, Aims(optimise))
     specs = _specs(widths, grid)
@@ -152,11 +152,15 @@ def bits(
         write_text(svg, scan_picture(scan_of(info.graph.name, how, trials, _weights(models), specs)))
 
 
-def _size(text: str) -> int:
+def _size(text: str, board: Board | None) -> int:
     try:
-        return parse_size_option(text)
+        size = parse_size_option(text)
     except BudgetError as error:
         raise BudgetError(f"--max-flash: {error}") from error
+    if board is not None and size > board.limits.flash_bytes:
+        allowed = board.limits.flash_bytes
+        raise BudgetError(f"--max-flash {size:,} B: {board.id} allows {allowed:,} B of flash: ask for no more")
+    return size
 
 
 def _specs(widths: str, grid: str) -> tuple[WeightSpec, ...]:
@@ -252,5 +256,6 @@ def _problem(models: Models, options: Mapping[str, Sequence[WeightSpec]], trials
         problem = Problem(options, layer_prices(options, models.at, models.generated, progress), trials)
     if models.target.board is None:
         return problem
+    smallest = smallest_allocation(problem)
     with waiting(f"Building for {models.target.board.id}"):
-        return problem.costing(models.size({}) - models.share({}))
+        return problem.costing(models.size(smallest) - models.share(smallest))

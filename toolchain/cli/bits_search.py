@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The search of `subbyte bits`: every budget that was asked for, what is found there, its tables and files."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,9 @@ class Corpus:
 def run_search(asked: Asked, out: Path | None, as_json: bool) -> None:
     problem, models = asked.problem, asked.models
     others = _uniform(asked) if asked.uniform else {}
-    budgets = sorted({*asked.budgets, *(one.flash_bytes for one in others.values())})
+    board = models.target.board
+    most = math.inf if board is None else board.limits.flash_bytes
+    budgets = sorted({*asked.budgets, *(one.flash_bytes for one in others.values() if one.flash_bytes <= most)})
     for budget in budgets:
         check_budget(problem, budget)
     sized: dict[Allocation, int] = {}
@@ -81,7 +84,7 @@ def run_search(asked: Asked, out: Path | None, as_json: bool) -> None:
     rows = [one.best for one in found] + list(others.values())
     parts = (Partition.VALIDATION, Partition.TEST) if asked.test else (Partition.VALIDATION,)
     exact = {part: _accuracies(asked, rows, part) for part in parts}
-    linked = sized if models.target.board else {}
+    linked = sized if board else {}
     answers = Answers(
         asked.how, problem.trials.subject.clips, linked, exact[Partition.VALIDATION], exact.get(Partition.TEST, {})
     )
