@@ -137,7 +137,7 @@ def test_bits_are_judged_by_a_network_trained_at_all_widths(bits: Command, run: 
     assert json.loads(bits(*asked, *within, "--json").out) == value
     assert kept == {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.name in KEPT}
     refused = bits("--trained", 3, "--widths", "2,4,8", "--scan")
-    assert refused.code == 2 and "any_width.pt: is of other widths, epochs or data" in refused.err
+    assert refused.code == 2 and "any_width.pt: is of other widths, epochs, threads or data" in refused.err
 
 
 @pytest.mark.arm

@@ -192,6 +192,8 @@ def test_a_board_hears_the_stream_hop_by_hop_and_decides_the_same(
         (("--det", "--fah", "0"), "--fah 0: more than 0"),
         (("--det", "--fah", "nan"), "--fah nan: more than 0"),
         (("--det", "--hours", "-1"), "-1 hours; more than 0"),
+        (("--det", "--hours", "0"), "0 hours; more than 0"),
+        (("--det", "--hop-ms", "0"), "--hop-ms 0 is outside 1..60000"),
         (("--det", "--hop-ms", "30"), "take a multiple of 20 up to 980"),
         (("--det", "--smooth-ms", "-5"), "--smooth-ms -5 is outside 0..60000"),
         (("--det", "--on", "nucleo-f446re"), "has no emulator"),

@@ -124,7 +124,7 @@ def test_a_training_that_was_stopped_ends_at_the_same_weights(run: Path, data: P
 def test_what_was_trained_otherwise_is_refused(run: Path, data: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(run, tmp_path / "run")
     train_any_width(folder, data, WIDTHS, 1, 1, TrainingProgress())
-    with pytest.raises(ModelError, match=f"{CHECKPOINT}: is of other widths, epochs or data"):
+    with pytest.raises(ModelError, match=f"{CHECKPOINT}: is of other widths, epochs, threads or data"):
         train_any_width(folder, data, WIDTHS, 2, 1, TrainingProgress())
     with pytest.raises(ModelError, match="only a run folder"):
         train_any_width(folder / CHECKPOINT, data, WIDTHS, 1, 1, TrainingProgress())

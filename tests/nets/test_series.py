@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A series of widths: what it trains, that it goes on, and the table that it writes."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer import Exit
 
 from tests.nets.corpus import write_corpus
 from tests.nets.networks import tiny_ds_cnn
 from toolchain.arch.library import save_arch
 from toolchain.cli.series import series as verb
-from toolchain.errors import ModelError
+from toolchain.errors import ModelError, SubbyteError
 from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.quantisers import Method
 from toolchain.nets.run_folder import load_record
 from toolchain.nets.series import FLOAT_BITS, Series, entries, epochs_run, measured, run_series
-from toolchain.report.page_section import with_section
+from toolchain.report.page_section import with_section, write_section
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,27 @@ def test_what_is_missing_is_said(finished: Series, tmp_path: Path, capsys: pytes
     assert "Still missing: tiny, seed 1, float; tiny, seed 1, rounded, 8 bits" in text
     assert "(1 of 2)" in text
     assert "tiny" in capsys.readouterr().out
+
+
+def test_what_is_out_of_range_is_refused_before_the_first_run(asked: Series, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    with pytest.raises(ModelError, match="--epochs is 0"):
+        verb(networks=list(asked.networks), data=asked.data, out=tmp_path / "runs", epochs=0, page=page)
+    assert not page.exists()
+
+
+def test_runs_that_fail_are_left_out_and_end_in_status_1(finished: Series, tmp_path: Path) -> None:
+    out = shutil.copytree(finished.out, tmp_path / "runs")
+    with pytest.raises(Exit) as ended:
+        verb(networks=list(finished.networks), data=finished.data, out=out, widths="1", seeds=1, epochs=2, threads=1)
+    assert ended.value.exit_code == 1, "its runs are of one epoch, not of two"
+
+
+def test_a_page_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_bytes(b"\xff\xfe")
+    for page in (tmp_path, tmp_path / "page.md"):
+        with pytest.raises(SubbyteError, match=r"--page .*: cannot be read as text"):
+            write_section(page, "s", "x\n", "Title")
 
 
 def test_a_page_without_the_section_gets_it_at_the_end() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training windows: cut where the stream says, of the class that is heard there, drawn by seed and epoch alone."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.detect.said import KEYWORDS, some_words
 from tests.nets.corpus import write_corpus
 from tests.nets.networks import tiny_stream
 from tests.nets.runs import StopAfter, assert_same_weights
+from toolchain.arch.weights import WeightSpec
 from toolchain.data.streams.recipe import StreamRecipe
 from toolchain.data.streams.scene import OTHER
 from toolchain.data.streams.speech import speech_of
@@ -20,7 +22,9 @@ from toolchain.data.words import Words
 from toolchain.errors import DataError
 from toolchain.frontend import Frontend, Normalisation
 from toolchain.frontend.named import named_spec
+from toolchain.nets.any_width_training import train_any_width
 from toolchain.nets.config import TrainConfig
+from toolchain.nets.progress import TrainingProgress
 from toolchain.nets.run_folder import RunFolder, load_record
 from toolchain.nets.train import train_run
 from toolchain.nets.windows import Windows, window_classes, windows_of
@@ -115,6 +119,13 @@ def test_rows_are_kept_and_a_damaged_file_is_made_again(cache: Path) -> None:
     assert not np.array_equal(some_windows(seed=1).rows, made.rows)
 
 
+def test_without_a_cache_windows_are_the_same(cache: Path) -> None:
+    kept = some_windows()
+    shutil.rmtree(cache)
+    cache.write_text("no folder")
+    assert np.array_equal(some_windows().rows, kept.rows)
+
+
 def test_a_class_that_is_never_heard_is_named() -> None:
     """Ten keywords and a minute: one of them is not said in it."""
     words = some_words()
@@ -125,7 +136,9 @@ def test_a_class_that_is_never_heard_is_named() -> None:
         windows_of(ten, (*names, "silence", "unknown"), SPEC, NORMALISATION, 0.01, seed=3)
 
 
-def test_a_run_on_windows_goes_on_to_the_same_weights_and_says_so(tmp_path: Path) -> None:
+def test_a_run_on_windows_goes_on_to_the_same_weights_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings: dict[str, Any] = {"epochs": 3, "qat_epochs": 1, "batch": 10, "lr": 0.2, "averaging": 0.5, "threads": 1}
     data = write_corpus(tmp_path / "corpus")
     config = TrainConfig(arch=tiny_stream(), data=data, features="log_mel", stream_hours=0.5, **settings)
@@ -137,3 +150,7 @@ def test_a_run_on_windows_goes_on_to_the_same_weights_and_says_so(tmp_path: Path
         train_run(config, stopped.path, progress=StopAfter(10))
     train_run(config, stopped.path)
     assert_same_weights(stopped, whole)
+    epochs, drawn = [], Windows.drawn
+    monkeypatch.setattr(Windows, "drawn", lambda *which: epochs.append(which) or drawn(*which))
+    train_any_width(whole.path, data, [WeightSpec.of(4)], 1, 1, TrainingProgress())
+    assert epochs, "the widths of a run on windows are trained on windows too"

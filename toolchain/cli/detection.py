@@ -84,7 +84,7 @@ def detect(models: Sequence[str], data: Path, asked: Asked, *, reference: bool, 
         raise ModelError(f"{floats[0]}: a float network runs on no board; leave --on away, or the model")
     listeners = _named_apart([model.listener for model in found], models)
     detector = DetectorSpec(
-        asked.hop_ms or usual_hop_ms([listener.spec for listener in listeners]),
+        usual_hop_ms([listener.spec for listener in listeners]) if asked.hop_ms is None else asked.hop_ms,
         asked.smooth_ms,
         asked.refractory_ms,
         asked.tolerance_ms,
@@ -92,7 +92,8 @@ def detect(models: Sequence[str], data: Path, asked: Asked, *, reference: bool, 
     recipe = StreamRecipe(seed=asked.seed)
     with progress_bar("Decoding clips") as progress:
         words = load_words(data, asked.partition, progress=progress)
-    hours = asked.hours or (_HOURS if board is None else _BOARD_HOURS)
+    usual = _HOURS if board is None else _BOARD_HOURS
+    hours = usual if asked.hours is None else asked.hours
     stream = stream_of(speech_of(words, listeners[0].keywords), recipe, hours)
     with progress_bar("Listening, scenes") as progress:
         evaluation = evaluate(stream, listeners, detector, asked.fah, progress)

@@ -38,7 +38,8 @@ its front end, as `subbyte train` and `export` write them. The clips go
 through the device's front end in C, then through the network:
 
 \b
-  --on host        the generated C, compiled for this machine (default)
+  --on host        the generated C, compiled for this machine, weights of
+                   any width in bytes (default)
   --on reference   the reference interpreter
   --on BOARD       both on an emulated board, byte for byte as on this machine
 

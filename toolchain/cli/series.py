@@ -24,6 +24,8 @@ Each network is trained in float once a seed; every width goes on from there. Th
 and are `subbyte train`'s: what is complete is kept, what was stopped goes on, so give the same command again. First
 and last layer keep 8 bits, activations are int8.
 
+A run that fails is told of and left out of the tables: exit 1.
+
 Examples:
 
 \b
@@ -67,14 +69,15 @@ def series(
         first_last_bits=first_last_bits,
         threads=threads,
     )
-    if not show:
-        run_series(asked, TrainingProgress)
+    failed = () if show else run_series(asked, TrainingProgress)
     tables = _tables(asked)
     for table in tables:
         print_table(table)
     if page is not None:
         notes = (*(f"Epochs: {text}." for text in epochs_run(asked)), *comparability(asked))
         write_section(page, "subbyte series", series_section(tables, notes), "Reproduction")
+    if failed:
+        raise typer.Exit(1)
 
 
 def _number(word: str) -> int:

@@ -3,7 +3,8 @@
 
     run's float weights ──> epochs, each step at widths of its own ──> average ──> judged at an assignment
 
-The recipe is that of few bits (nets/config.py): learned steps, the float network as teacher. After every epoch the
+The recipe is that of few bits (nets/config.py): learned steps, the float network as teacher; on windows of a stream
+where the run had them. After every epoch the
 whole state is written to any_width.pt in the run folder; what was stopped goes on there, to the same weights.
 """
 
@@ -22,7 +23,6 @@ from torch import Tensor
 
 from toolchain.arch.library import load_arch
 from toolchain.arch.weights import EIGHT_BITS, WeightPlan, WeightSpec, weighted_layers
-from toolchain.data.corpus import load_corpus
 from toolchain.errors import ModelError
 from toolchain.graph.graph import Graph
 from toolchain.graph.onnx_in import read_onnx
@@ -30,7 +30,7 @@ from toolchain.nets.any_width import AnyWidthNetwork
 from toolchain.nets.average import WeightAverage
 from toolchain.nets.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from toolchain.nets.config import TrainConfig, usual_recipe
-from toolchain.nets.feed import FeatureSource, Feed
+from toolchain.nets.feed import Feed, source_of
 from toolchain.nets.float_stage import load_float_stage
 from toolchain.nets.loss import Loss
 from toolchain.nets.modules import FloatNetwork
@@ -81,10 +81,10 @@ def train_any_width(
     config, source, seen = _start(run, data, epochs, threads)
     device = prepare_torch(threads, "cpu")
     with progress as shown:
-        corpus = load_corpus(config.data, seed=config.data_seed, progress=shown.work("reading audio"))
-        if corpus.sha256 != seen:
+        heard = source_of(config, device, shown.work("reading audio"))
+        if heard.describe()["sha256"] != seen:
             raise ModelError(f"{run}: its float epochs saw other data; give the same --data")
-        with Feed(FeatureSource(corpus, config.feature_spec, config.seed, device), epochs) as feed:
+        with Feed(heard, epochs) as feed:
             training = _Training(config, source, _widths(specs), feed)
             training.run(run / CHECKPOINT, shown)
             last = feed.train(epochs - 1)
@@ -104,6 +104,7 @@ def _start(run: Path, data: Path, epochs: int, threads: int) -> tuple[TrainConfi
         qat_lr=recipe.qat_lr,
         teacher=recipe.teacher,
         method=recipe.method,
+        stream_hours=record.config.get("stream_hours", 0.0),
         threads=threads,
         device="cpu",
     )
@@ -115,6 +116,15 @@ def _start(run: Path, data: Path, epochs: int, threads: int) -> tuple[TrainConfi
 
 def _widths(specs: Sequence[WeightSpec]) -> tuple[WeightSpec, ...]:
     return tuple(sorted({*specs, EIGHT_BITS}, key=lambda spec: (spec.bits, spec.grid)))
+
+
+def rows_of_step(order: Tensor, step: int, batch: int) -> Tensor:
+    """Clips of a step, behind the last the first again: the rest of an epoch may be one, too few for batch norm.
+
+    >>> [rows_of_step(torch.arange(5), step, 2).tolist() for step in range(3)]
+    [[0, 1], [2, 3], [4, 0]]
+    """
+    return order[(step * batch + torch.arange(min(batch, len(order)))) % len(order)]
 
 
 class _Training:
@@ -145,10 +155,8 @@ class _Training:
             shown.epoch_done(row)
 
     def batch(self, data: Labelled, epoch: int, step: int) -> tuple[Tensor, Tensor]:
-        """Inputs and labels of a step; of few clips fewer than a whole batch."""
-        order = epoch_order(len(data), self._config.seed, epoch)
-        first = step * self._config.batch % len(data)
-        return data.batch(order[first : first + self._config.batch])
+        """Inputs and labels of a step."""
+        return data.batch(rows_of_step(epoch_order(len(data), self._config.seed, epoch), step, self._config.batch))
 
     def _epoch(self, shown: TrainingProgress) -> dict[str, Any]:
         started, epoch, config = time.monotonic(), len(self._history), self._config
@@ -231,7 +239,9 @@ class _Training:
     def _restore(self, path: Path) -> None:
         kept = load_checkpoint(path)
         if kept.digest != self._digest():
-            raise ModelError(f"{path}: is of other widths, epochs or data; delete it, or ask for the same again")
+            raise ModelError(
+                f"{path}: is of other widths, epochs, threads or data; delete it, or ask for the same again"
+            )
         self._network.load_state_dict(kept.network)
         self.average.restore(kept.average, kept.average_steps)
         self._optimiser.load_state_dict(kept.optimiser)

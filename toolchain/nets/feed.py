@@ -197,13 +197,14 @@ class Feeds:
         key = (config.data.resolve(), config.data_seed, config.feature_spec, config.seed, hours, device)
         if self._last is None or self._last[0] != key:
             self._last = None
-            corpus = load_corpus(config.data, seed=config.data_seed, progress=progress)
-            _check_classes(config, corpus)
-            self._last = (key, _source(config, corpus, device, progress))
+            self._last = (key, source_of(config, device, progress))
         return Feed(self._last[1], config.total_epochs, keep=self._keep and config.start is not None)
 
 
-def _source(config: TrainConfig, corpus: Corpus, device: torch.device, progress: Progress) -> FeatureSource:
+def source_of(config: TrainConfig, device: torch.device, progress: Progress) -> FeatureSource:
+    """What the configuration trains on: clips, or windows of a stream. Raises as Feeds.feed does."""
+    corpus = load_corpus(config.data, seed=config.data_seed, progress=progress)
+    _check_classes(config, corpus)
     spec, hours = config.feature_spec, config.stream_hours
     if not hours:
         return FeatureSource(corpus, spec, config.seed, device)

@@ -114,21 +114,25 @@ def entries(series: Series) -> Iterator[Entry]:
                 yield from (Entry(network, seed, method.value, bits) for bits in series.widths)
 
 
-def run_series(series: Series, progress: Callable[[], TrainingProgress]) -> None:
-    """Do what is left. progress: makes what shows one run.
+def run_series(series: Series, progress: Callable[[], TrainingProgress]) -> tuple[Entry, ...]:
+    """Do what is left. progress: makes what shows one run. Returns what failed, which is told of and left out.
 
-    A run that fails is told of and left out. Raises DataError from the corpus, SubbyteError for a full disk.
+    Raises ModelError before the first run where what is asked is out of range, DataError from the corpus, SubbyteError
+    for a full disk.
     """
-    wanted = list(entries(series))
+    wanted = {entry: _config(series, entry) for entry in entries(series)}
     feeds = Feeds(keep=True)
-    for index, entry in enumerate(wanted):
+    failed = []
+    for index, (entry, config) in enumerate(wanted.items()):
         shown = progress()
         if _complete(entry.folder(series)) is None:
             shown.say(f"{index + 1}/{len(wanted)}  {entry}")
         try:
-            train_run(_config(series, entry), entry.folder(series), progress=shown, feeds=feeds)
+            train_run(config, entry.folder(series), progress=shown, feeds=feeds)
         except ModelError as error:
             shown.say(f"left out: {error}")
+            failed.append(entry)
+    return tuple(failed)
 
 
 def measured(series: Series) -> tuple[Curve, ...]:

@@ -163,7 +163,10 @@ class Session:
         stage.average.settle(self._first_inputs(data, order))
         validated = evaluate(stage.average.network, self._feed.source.validation)
         if not math.isfinite(validated.loss):
-            raise ModelError(f"training diverged: the loss on validation is {validated.loss}; lower --lr")
+            raise ModelError(
+                f"training diverged: the loss on validation is {validated.loss} in stage {stage.name}; lower "
+                f"{'--lr' if stage is self._float else '--qat-lr'}"
+            )
         stage.keep_if_better(epoch + 1, validated)
         row = {
             "stage": stage.name,

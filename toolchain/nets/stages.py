@@ -123,7 +123,10 @@ def train_epoch(
         optimiser.step()
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise ModelError(f"training diverged: the loss is {value} after {step + 1} steps of an epoch; lower --lr")
+            raise ModelError(
+                f"training diverged: the loss is {value} after {step + 1} steps of an epoch; lower --lr, or --qat-lr "
+                "where weights were on their grid"
+            )
         total_loss += value * len(labels)
         correct += int((logits.detach().argmax(1) == labels).sum())
         seen += len(labels)

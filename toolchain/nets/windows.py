@@ -17,6 +17,7 @@ shares below, then one of its windows. Why 100 ms: dense layers over time know n
 anew. Decisions 100 ms apart then meet a word twice or three times, which is what a detector's smoothing wants.
 """
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from toolchain.data.streams.scene import OTHER, Spoken
 from toolchain.data.streams.speech import Speech, speech_of
 from toolchain.data.streams.stream import Stream, stream_of
 from toolchain.data.words import Words
-from toolchain.errors import DataError
+from toolchain.errors import DataError, SubbyteError
 from toolchain.files import cache_folder, write_bytes
 from toolchain.frontend import FeatureSpec, Normalisation
 from toolchain.frontend.streaming import FrontEndStream, samples_before
@@ -149,7 +150,8 @@ def _cached_rows(
         progress(index, stream.n_scenes)
     rows = np.concatenate(parts)
     content = rows.tobytes()
-    write_bytes(path, hashlib.sha256(content).digest() + content)
+    with contextlib.suppress(SubbyteError):  # where nothing can be kept it is made again the next time
+        write_bytes(path, hashlib.sha256(content).digest() + content)
     return rows
 
 

@@ -3,14 +3,18 @@
 
 from pathlib import Path
 
+from toolchain.errors import SubbyteError
 from toolchain.files import write_text
 
 _TITLE = "# {}\n"
 
 
 def write_section(page: Path, mark: str, section: str, title: str) -> None:
-    """`with_section` on a file, which need not exist yet."""
-    before = page.read_text("utf-8") if page.exists() else ""
+    """`with_section` on a file, which need not exist yet. Raises SubbyteError where it can be no page."""
+    try:
+        before = page.read_text("utf-8") if page.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SubbyteError(f"--page {page}: cannot be read as text: {error}") from error
     write_text(page, with_section(before, mark, section, title))
 
 
