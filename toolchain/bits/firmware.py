@@ -72,7 +72,7 @@ class Models(ABC):
         """Flash of those bits: of the linked firmware; without a board of the network's own share, as generated.
 
         One that overflows the board's flash has the bytes that were missing counted, and more than the board allows in
-        any case. Raises ToolError without a compiler, DoesNotFitError where RAM does not suffice.
+        any case. Raises ToolError without a compiler, DoesNotFitError where the board has not the RAM.
         """
         if self.target.board is None:
             return self.share(assignment)
@@ -94,10 +94,10 @@ class Models(ABC):
             try:
                 return build_firmware(project, Path(folder)).sizes.flash
             except DoesNotFitError as error:
-                if any(short.figure != "flash_bytes" for short in error.shortfalls):
-                    raise
                 if error.build is not None:
                     return error.build.sizes.flash  # linked, but over what the board file allows
+                if any(short.figure != "flash_bytes" for short in error.shortfalls):
+                    raise
                 return max(board.limits.flash_bytes + 1, *(short.needed for short in error.shortfalls))
 
 

@@ -4,8 +4,8 @@
     run's float weights ──> epochs, each step at widths of its own ──> average ──> judged at an assignment
 
 The recipe is that of few bits (nets/config.py): learned steps, the float network as teacher; on windows of a stream
-where the run had them. After every epoch the
-whole state is written to any_width.pt in the run folder; what was stopped goes on there, to the same weights.
+where the run had them. After every epoch the whole state is written to any_width.pt in the run folder; what was stopped
+goes on there, to the same weights.
 """
 
 import hashlib
