@@ -18,6 +18,7 @@ from toolchain.export.c import Aims, Optimise
 from toolchain.export.tflite import tflite_bytes
 from toolchain.graph.graph import Graph
 from toolchain.graph.model import load_model
+from toolchain.report.widths_table import cost_table
 from toolchain.verify.agreement import Standing
 from toolchain.widths.sweep import Question, at_width, sweep
 
@@ -58,6 +59,13 @@ def test_only_the_layers_between_first_and_last_take_the_width() -> None:
     assert [spec_of(found, op).bits for op in weighted_operators(found)] == [8, 3, 3, 3, 8]
     found = at_width(question(first_last=None), WeightSpec.of(3))
     assert [spec_of(found, op).bits for op in weighted_operators(found)] == [3, 3, 3, 3, 3]
+
+
+def test_where_nothing_lies_between_all_layers_take_the_width_and_the_table_says_so() -> None:
+    two = question(graph=GraphBuilder("two", (1, 4, 4, 2)).conv2d(3).mean().fully_connected(2).graph())
+    found = at_width(two, WeightSpec.of(3))
+    assert [spec_of(found, op).bits for op in weighted_operators(found)] == [3, 3]
+    assert cost_table(two, 0, ()).notes == ("cortex-m4, all layers at the width.",)
 
 
 def test_linked_weights_follow_the_bits_and_everybody_agrees() -> None:

@@ -33,7 +33,7 @@ def cost_table(question: Question, index: int, widths: Sequence[Width]) -> Table
         Column("to 8 bits", "%"),
     )
     rows = tuple(_cost_row(width, at, eight) for width, at in found)
-    kept = f"first and last layer {question.first_last} bits" if question.first_last else "all layers at the width"
+    kept = f"first and last layer {question.kept} bits" if question.kept else "all layers at the width"
     notes = [f"{board.core.name}, {kept}."]
     notes += [at.too_large for _, at in found[:1] if at.too_large]
     return Table(f"{question.graph.name} on {board.id}, {question.aims.optimise.value}", columns, rows, tuple(notes))
@@ -99,7 +99,7 @@ def widths_json(question: Question, widths: Sequence[Width]) -> dict[str, Any]:
         "model": question.graph.name,
         "graph_sha256": question.graph.sha256,
         "optimise": question.aims.optimise.value,
-        "first_last": str(question.first_last) if question.first_last else None,
+        "first_last": str(question.kept) if question.kept else None,
         "ok": all(width.ok for width in widths),
         "widths": [
             {

@@ -73,14 +73,21 @@ class Width:
 
 @dataclass(frozen=True)
 class Question:
-    """graph: with weights of any width. first_last: of the first and last layer, None: as the others. samples: inputs,
-    random."""
+    """graph: with weights of any width. first_last: asked for the first and last layer, None: as the others.
+
+    samples: inputs, random.
+    """
 
     graph: Graph
     boards: tuple[Board, ...]
     aims: Aims
     first_last: WeightSpec | None
     samples: int
+
+    @property
+    def kept(self) -> WeightSpec | None:
+        """What the first and last layer keep; None where they take the width: as asked, or nothing lies between."""
+        return self.first_last if len(weighted_operators(self.graph)) > 2 else None
 
 
 def every_spec(widths: Sequence[int], grids: Sequence[Grid]) -> tuple[WeightSpec, ...]:
@@ -101,7 +108,7 @@ def _existing(bits: int, grid: Grid) -> WeightSpec | None:
 def at_width(question: Question, spec: WeightSpec) -> Graph:
     """The network with the varied layers rounded to `spec`, first and last to theirs."""
     varied = _varied(question)
-    wanted = {op: spec if op in varied else question.first_last or spec for op in weighted_operators(question.graph)}
+    wanted = {op: spec if op in varied else question.kept or spec for op in weighted_operators(question.graph)}
     return with_weights(question.graph, {op.name: rounded_weights(question.graph, op, of) for op, of in wanted.items()})
 
 
@@ -137,9 +144,9 @@ def sweep(question: Question, specs: Sequence[WeightSpec], said: Callable[[str],
 
 
 def _varied(question: Question) -> tuple[Weighted, ...]:
-    """All layers with weights, or all but the first and last; all of them where there is nothing between."""
+    """All layers with weights, or all but the first and last."""
     operators = weighted_operators(question.graph)
-    return operators if question.first_last is None else operators[1:-1] or operators
+    return operators if question.kept is None else operators[1:-1]
 
 
 def _dense_share(question: Question, found: Profile) -> DenseShare:
