@@ -81,7 +81,8 @@ typedef struct {
   uint16_t input_channels, output_channels;
   int8_t input_zero_point, output_zero_point;
   int8_t low, high;
-  int8_t raised; /* of lines: see there */
+  int8_t raised;  /* of lines: see there */
+  int8_t doubled; /* of kernels named `fives`, sb_fives_dsp.h: 0, or 1 where weights are 2 * v + 1 */
 } sb_paired_conv_layer;
 
 /* Conv2D by the kernels named `triple`, which take the weights of three channels as two int16: see sb_triple_dsp.h. */
@@ -303,6 +304,8 @@ void sb_conv2d_1x1_nibbles_s8_dsp(const sb_nibble_conv_layer *layer, const int8_
                                   void *scratch);
 void sb_conv2d_1x1_nibbles_relu_s8_dsp(const sb_nibble_conv_layer *layer, const int8_t *input, int8_t *output,
                                        void *scratch);
+void sb_conv2d_1x1_fives_relu_s8_dsp(const sb_paired_conv_layer *layer, const int8_t *input, int8_t *output,
+                                     void *scratch);
 void sb_conv2d_1x1_planes_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output, void *scratch);
 void sb_conv2d_1x1_planes_relu_s8_dsp(const sb_planes_conv_layer *layer, const int8_t *input, int8_t *output,
                                       void *scratch);

@@ -184,3 +184,18 @@ def test_sums_of_four_channels_stay_apart(kernel: str, bits: int, grid: Grid, mo
         reason = _refused(graph, "cortex-m4", kernel)
         assert (taken and reason is None) or "can reach 524288" in str(reason) or "no straight line" in str(reason)
         _check_exact(graph, "cortex-m4", kernel)
+
+
+@pytest.mark.parametrize(("grid", "most", "past"), [(Grid.MID_TREAD, 545, 546), (Grid.MID_RISE, 255, 512)])
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 0, 1)])
+def test_sums_of_fives_stay_apart(order: tuple[int, int, int], grid: Grid, most: int, past: int) -> None:
+    """545 weights of 15 reach 1,046,400, one more 1,048,320: past 2^20 - 2^10; of mid-rise ones the halves, -16.
+
+    Sums of more than 255 of those have no lines."""
+    kernel = "sb_conv2d_1x1_fives_relu_s8_dsp"
+    for inputs, taken in ((most, True), (past, False)):
+        weights = _rows(inputs, 31 if grid is Grid.MID_RISE else 15)[list(order)]
+        graph = _of_few_bits(weights, 5, grid, channels=8)
+        reason = _refused(graph, "cortex-m4", kernel)
+        assert reason is None if taken else "beyond 1047552" in str(reason)
+        _check_exact(graph, "cortex-m4", kernel)

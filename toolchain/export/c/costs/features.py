@@ -46,6 +46,7 @@ BLOCKS = {
     "sb_conv2d_1x1_triple_s8_dsp": Blocks(3, 3, 4, unpacks=True),
     "sb_conv2d_triple_relu_s8_dsp": Blocks(3, 3, 4, unpacks=True),
     "sb_conv2d_triple_s8_dsp": Blocks(3, 3, 4, unpacks=True),
+    "sb_conv2d_1x1_fives_relu_s8_dsp": Blocks(3, 3, 4),
     "sb_conv2d_1x1_nibbles_relu_s8_dsp": Blocks(2, 4, 4),
     "sb_conv2d_1x1_nibbles_s8_dsp": Blocks(2, 4, 4),
     "sb_conv2d_1x1_paired_relu_s8_dsp": Blocks(3, 2, 4),

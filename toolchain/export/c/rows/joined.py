@@ -31,7 +31,7 @@ _FIVES_SUMS = (1 << 20) - (1 << 10)
 _MOST_INPUTS = 1 << 20
 
 
-def _signed(weights: Tensor, rows: Rows) -> NDArray[np.int64]:
+def signed_weights(weights: Tensor, rows: Rows) -> NDArray[np.int64]:
     """v of each weight: itself, or half of it, rounded downwards, where all are odd."""
     return rows.astype(np.int64) >> int(weights.grid is Grid.MID_RISE)
 
@@ -57,18 +57,19 @@ def nibble_words(v: NDArray[np.int64]) -> NDArray[np.int8]:
     return np.ascontiguousarray(words, "<u4").reshape(-1).view(np.int8)
 
 
-def fives_words(v: NDArray[np.int64]) -> NDArray[np.int8]:
-    """v, int [C, K], for sb_fully_connected_fives_s8_dsp, which has the drawing.
+def fives_words(v: NDArray[np.int64], at_once: int = _AT_ONCE["fives"]) -> NDArray[np.int8]:
+    """v, int [C, K], for sb_fully_connected_fives_s8_dsp, which has the drawing, or, three at once, for sb_fives_dsp.h.
 
     >>> v = np.array([[-15, 0, 0, 0], [-1, 0, -2, 0], [-13, 0, -12, 0]])
     >>> [hex(word) for word in fives_words(v).view("<u4")]
     ['0xf0d0f901', '0x4100410', '0x4100410', '0x4100410']
     """
-    threes = _filled(v, _AT_ONCE["fives"])  # [blocks, 6, fours, inputs]
-    a, b, c = np.moveaxis(threes.reshape(len(threes), 2, 3, -1, _FOUR), 2, 0)  # each [blocks, 2, fours, inputs]
+    blocks = _filled(v, at_once)  # [blocks, outputs, fours, inputs]
+    threes = blocks.reshape(len(blocks), at_once // 3, 3, -1, _FOUR)
+    a, b, c = np.moveaxis(threes, 2, 0)  # each [blocks, threes, fours, inputs]
     a, b, c = a + 16 & 31, b & 31, c + 16 & 31
     halves = a | c[..., [2, 3, 0, 1]] << 6 | b << 11
-    words = (halves[..., :2] | halves[..., 2:] << 16).transpose(0, 2, 1, 3)  # [blocks, fours, 2, 2]
+    words = (halves[..., :2] | halves[..., 2:] << 16).transpose(0, 2, 1, 3)  # [blocks, fours, threes, 2]
     return np.ascontiguousarray(words, "<u4").reshape(-1).view(np.int8)
 
 
@@ -175,7 +176,7 @@ def _words(v: NDArray[np.int64], bits: int) -> tuple[int, int, NDArray[np.int8]]
 def _code(function: str) -> Callable[[Graph, FullyConnected], LayerCode]:
     def code(graph: Graph, op: FullyConnected) -> LayerCode:
         weights, output = graph.tensor(op.weights), graph.tensor(op.output)
-        v = _signed(weights, weight_rows(graph, op))
+        v = signed_weights(weights, weight_rows(graph, op))
         bits, chunk, words = _words(v, weights.bits)
         table = paired_channel_table(bias_of(graph, op), fully_connected_requantisation(graph, op))
         comment = f"{list(weights.shape)} of {weights.bits} bits, joined; {scales_text(weights)}"
@@ -207,7 +208,7 @@ def _refuses_conv(graph: Graph, op: Conv2D, core: Core) -> str | None:
     weights = graph.tensor(op.weights)
     if weights.bits not in (3, 4):
         return f"weights of {weights.bits} bits"
-    v = _signed(weights, weight_rows(graph, op))
+    v = signed_weights(weights, weight_rows(graph, op))
     sums = 128 * int(np.abs(v).sum(axis=1).max())
     return f"a channel's sum can reach {_NIBBLE_SUMS + 1}" if sums > _NIBBLE_SUMS else refuses_pixels(graph, op)
 
@@ -238,7 +239,9 @@ def _conv(graph: Graph, op: Conv2D, function: str, table: Array, raised: int) ->
     """The call of `function` with nibbles, a table of channels, and its power of 2."""
     weights = graph.tensor(op.weights)
     comment = f"{list(weights.shape)} of {weights.bits} bits, joined; {scales_text(weights)}"
-    values = Array("weights", "int8_t", nibble_words(_signed(weights, weight_rows(graph, op))), comment, words=True)
+    values = Array(
+        "weights", "int8_t", nibble_words(signed_weights(weights, weight_rows(graph, op))), comment, words=True
+    )
     filled = np.pad(table.values, ((0, -len(table.values) % _AT_ONCE["nibbles"]), (0, 0)))
     arrays = (values, Array(table.role, table.c_type, filled, table.comment))
     paired = conv_code(graph, op, function, arrays, "sb_paired_conv_layer", (("raised", "int8_t", raised),))
