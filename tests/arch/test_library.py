@@ -88,7 +88,8 @@ def test_a_file_may_leave_out_what_has_a_default(tmp_path: Path) -> None:
         ({"stem": "{ channels = 8, kernel = [3, 300] }"}, "stem.kernel is 300, must be 1..64"),
         ({"blocks": "[{ channels = 8, kernel = [3, 3], stride = [0, 1] }]"}, "blocks[1].stride is 0, must be 1..16"),
         ({"blocks": "[" + "{ channels = 8, kernel = [3, 3] }," * 257 + "]"}, "257 blocks, at most 256"),
-        ({"frames": "[[["}, "no TOML"),
+        ({"frames": "[[["}, "is not TOML"),
+        ({"frames": "[" * 9999}, "is nested too deeply"),
         ({"frames": "nan"}, "frames"),
         ({"frames": "1979-05-27"}, "not JSON serializable"),
     ],
@@ -140,5 +141,5 @@ def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ModelError, match="no TOML"):
+    with pytest.raises(ModelError, match="is not UTF-8 text"):
         load_arch(tmp_path / "x.toml")

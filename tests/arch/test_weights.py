@@ -86,7 +86,13 @@ def test_file_reads_back_equal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "text"), [("a = [", "no TOML"), ("stem = 9", "stem: weights of 9 bits"), ("[stem]\nbits = 1", "stem: ")]
+    ("content", "text"),
+    [
+        ("a = [", "is not TOML"),
+        ("stem = " + "9" * 5000, "is not TOML"),
+        ("stem = 9", "stem: weights of 9 bits"),
+        ("[stem]\nbits = 1", "stem: "),
+    ],
 )
 def test_file_that_is_wrong_is_refused_by_name(tmp_path: Path, content: str, text: str) -> None:
     path = tmp_path / "bits.toml"

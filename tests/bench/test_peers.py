@@ -101,7 +101,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("instructions = 2_000", "instruction = 1", r"figures\.0\.instruction: "),
         ('"emulated"', '"guessed"', r"source\.0\.how\.instructions: "),
         ("macs = 1000", "macs = 0", r"subject\.0\.macs: .*\(in 'net'\)"),
-        ("macs = 1000", "macs =", r"no TOML"),
+        ("macs = 1000", "macs =", r"is not TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_naming_the_place(tmp_path: Path, found: str, replacement: str, said: str) -> None:

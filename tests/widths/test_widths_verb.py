@@ -113,7 +113,8 @@ def test_tables_page_and_json_say_the_same(widths: Callable[..., Said], tmp_path
     [
         (("--board", "nucleo-f446re"), "has no emulator"),
         (("--board", BOARD, "--widths", "0"), "must be numbers of bits, 1..8"),
-        (("--board", BOARD, "--first-last-bits", "9"), "9 bits"),
+        (("--board", BOARD, "--first-last-bits", "9"), "--first-last-bits"),
+        (("--board", BOARD, "--first-last-bits", "4", "--all-layers"), "leave one out"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(widths: Callable[..., Said], arguments: tuple[str, ...], said: str) -> None:

@@ -22,11 +22,11 @@ from toolchain.arch.peter2020 import Peter2020
 from toolchain.arch.spec import ArchSpec
 from toolchain.errors import ModelError
 from toolchain.files import write_text
+from toolchain.toml_files import read_toml
 
 FAMILIES: dict[str, type[ArchSpec]] = {kind.family: kind for kind in (DsCnn, FeedForward, Peter2020)}
 
 _NETWORKS = Path(__file__).with_name("networks.toml")
-_MAX_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,7 @@ def arch_from_dict(values: Mapping[str, Any], where: str) -> ArchSpec:
 
 
 def _load_file(path: Path) -> ArchSpec:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ModelError(f"{path}: over {_MAX_FILE_BYTES} bytes, no architecture is that long")
-        return arch_from_dict(tomllib.loads(path.read_text("utf-8")), str(path))
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: no TOML: {error}") from error
+    return arch_from_dict(read_toml(path, "architecture", ModelError), str(path))
 
 
 def _key(name: str) -> str:

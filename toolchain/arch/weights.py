@@ -16,7 +16,6 @@ mid-tread above (design.md, Numerics). Mid-rise of 8 bits does not fit int8; mid
 """
 
 import difflib
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,10 +28,10 @@ from toolchain.arch.layer import Conv, Dense, Depthwise, Layer
 from toolchain.errors import ModelError
 from toolchain.files import write_text
 from toolchain.graph.tensor import Grid
+from toolchain.toml_files import read_toml
 
 MAX_BITS = 8
 _EVERY_LAYER = "*"
-_MAX_FILE_BYTES = 1 << 20
 
 
 def usual_grid(bits: int) -> Grid:
@@ -175,15 +174,8 @@ def first_and_last(layers: Sequence[Layer], spec: WeightSpec) -> dict[str, Weigh
 
 
 def load_weight_plan(path: Path, base: WeightPlan | None = None) -> WeightPlan:
-    """Read a TOML file of such lines, on top of `base`. Raises ModelError: no such file, no TOML, a wrong line."""
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise ModelError(f"{path}: over {_MAX_FILE_BYTES} bytes, no list of layers is that long")
-        return WeightPlan.from_dict(tomllib.loads(path.read_text("utf-8")), str(path), base)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: no TOML: {error}") from error
+    """Read a TOML file of such lines, on top of `base`. Raises ModelError: as read_toml, a wrong line."""
+    return WeightPlan.from_dict(read_toml(path, "list of layers' bits", ModelError), str(path), base)
 
 
 def save_weight_plan(plan: WeightPlan, path: Path) -> None:

@@ -7,7 +7,6 @@ tables are made from (source, metric), so that no column mixes two origins.
 """
 
 import json
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -19,6 +18,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from toolchain.core import KNOWN_CORES
 from toolchain.errors import BenchError
 from toolchain.measure import How
+from toolchain.toml_files import read_toml
 
 PEERS = Path(__file__).with_name("peers.toml")
 
@@ -143,13 +143,9 @@ def known_peers() -> Peers:
 
 def load_peers(path: Path) -> Peers:
     """Read a file of figures. Raises BenchError naming file, place and what is wrong."""
+    values = read_toml(path, "file of figures", BenchError)
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
         text = json.dumps(values)
-    except OSError as error:
-        raise BenchError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BenchError(f"{path}: no TOML: {error}") from error
     except (TypeError, ValueError) as error:
         raise BenchError(f"{path}: {error}") from error
     try:

@@ -7,7 +7,6 @@ described outside the package.
 
 import difflib
 import re
-import tomllib
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,7 @@ from toolchain.boards.board import (
 from toolchain.boards.schema import BoardFile, BuildTable, FlashTable, StepTable
 from toolchain.core import Core, known_core, with_options
 from toolchain.errors import BoardError
-
-# A board file has a hundred lines; more than this is something else.
-MAX_FILE_BYTES = 1 << 20
+from toolchain.toml_files import read_toml
 
 
 def board_ids() -> tuple[str, ...]:
@@ -54,16 +51,7 @@ def load_board(id_or_path: str | Path) -> Board:
 
 
 def _read(path: Path) -> Board:
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BoardError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no board file")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BoardError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise BoardError(f"{path}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BoardError(f"{path}: is not TOML: {error}") from error
+    table = read_toml(path, "board file", BoardError)
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,40}", path.stem):
         raise BoardError(f"{path}: the file's name is the board's id: lower-case letters, digits and dashes only")
     try:

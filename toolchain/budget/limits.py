@@ -16,7 +16,6 @@ misspelt must never pass.
 """
 
 import difflib
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,7 @@ from pathlib import Path
 from toolchain.budget.quantity import parse_bytes, parse_count, parse_share
 from toolchain.errors import BudgetError
 from toolchain.graph.counting import Rule
-
-# Largest budget file that is read: a real one has ten lines.
-MAX_FILE_BYTES = 1 << 20
+from toolchain.toml_files import read_toml
 
 
 @dataclass(frozen=True)
@@ -64,17 +61,7 @@ KEYS: dict[str, tuple[Callable[[object], int | float], str, bool]] = {
 
 def load_budget(path: Path) -> Budget:
     """The Budget in the file. Raises BudgetError naming the file and the key."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise BudgetError(f"{path}: larger than {MAX_FILE_BYTES} bytes; this is no budget")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BudgetError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise BudgetError(f"{path}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BudgetError(f"{path}: is not TOML: {error}") from error
-    return budget_from_table(table, str(path))
+    return budget_from_table(read_toml(path, "budget", BudgetError), str(path))
 
 
 def budget_from_table(table: dict[str, object], origin: str) -> Budget:

@@ -9,7 +9,7 @@ import typer
 from toolchain.arch.weights import MAX_BITS, WeightSpec
 from toolchain.cli.aims import MaxRamOption, OptimiseOption, chosen_aims
 from toolchain.cli.waiting import waiting
-from toolchain.errors import ModelError
+from toolchain.errors import ModelError, SubbyteError
 from toolchain.export.c import Optimise
 from toolchain.graph.model import load_model
 from toolchain.graph.tensor import Grid
@@ -47,7 +47,9 @@ def widths(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Run folder, .onnx or .tflite.")],
     board: Annotated[list[str], typer.Option(help="Emulated board, several times or as a list; `all` for every one.")],
     bits: Annotated[str, typer.Option("--widths", help="Bits of the weights.")] = "8,7,6,5,4,3,2,1",
-    first_last_bits: Annotated[int, typer.Option(help="Bits of the first and last layer.")] = MAX_BITS,
+    first_last_bits: Annotated[
+        int | None, typer.Option(min=1, max=MAX_BITS, help="Bits of the first and last layer; 8 without.")
+    ] = None,
     all_layers: Annotated[
         bool, typer.Option("--all-layers", help="The first and last layer take the width too.")
     ] = False,
@@ -58,11 +60,13 @@ def widths(
     as_json: Annotated[bool, typer.Option("--json", help="JSON on standard output.")] = False,
 ) -> None:
     """See HELP."""
+    if all_layers and first_last_bits is not None:
+        raise SubbyteError("subbyte widths: --all-layers and --first-last-bits ask for different things: leave one out")
     question = Question(
         graph=load_model(model),
         boards=emulated_boards(board),
         aims=chosen_aims(optimise, max_ram),
-        first_last=None if all_layers else WeightSpec.of(first_last_bits),
+        first_last=None if all_layers else WeightSpec.of(first_last_bits or MAX_BITS),
         samples=samples,
     )
     with waiting("") as say:
