@@ -184,7 +184,7 @@ def _specs(values: Mapping[str, str]) -> dict[str, WeightSpec]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: no scan of `subbyte bits`: {error}") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ModelError(f"{path}: no scan of `subbyte bits`, format {FORMAT}; name another file or delete it")

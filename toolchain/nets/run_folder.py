@@ -92,7 +92,7 @@ def load_record(path: Path) -> RunRecord:
         raise ModelError(f"{path}: no run folder: it has no run.json (`subbyte train` writes one)") from None
     except OSError as error:
         raise ModelError(f"{where}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{where}: no JSON: {error}") from error
     known = {f.name for f in fields(RunRecord)}
     if not isinstance(values, dict) or values.get("format") != FORMAT or set(values) != known:
