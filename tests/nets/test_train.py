@@ -285,7 +285,13 @@ def test_a_checkpoint_that_does_not_fit_its_network_is_an_error(half_done: RunFo
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("{", "no JSON"), ("[]", "not a run of format 1"), ('{"format": 2}', "not a run of format 1")],
+    [
+        ("{", "no JSON"),
+        ("[" * 99999, "no JSON"),
+        ("[]", "not a run of format 1"),
+        ('{"format": 2}', "not a run of format 1"),
+    ],
+    ids=["cut", "deep", "list", "other format"],
 )
 def test_a_damaged_run_json_is_an_error(content: str, said: str, half_done: RunFolder, config: TrainConfig) -> None:
     half_done.record.write_text(content)
