@@ -82,6 +82,8 @@ def test_a_run_that_is_stopped_says_so_in_one_line_and_leaves_nothing(
 ) -> None:
     (tmp_path / "kept.txt").write_text("old")
     program = (
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # where tests run in the background it is ignored
         "import toolchain.cli.boards\n"
         "from pathlib import Path\n"
         "from toolchain.cli import main\n"

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 # What stands beside the folders, which everybody may import.
-SPINE = frozenset({"__version__", "assets", "core", "errors", "files", "measure", "progress"})
+SPINE = frozenset({"__version__", "assets", "core", "errors", "files", "measure", "progress", "toml_files"})
 
 # Folder -> the folders that it may import beside the spine and itself.
 MAY_IMPORT: dict[str, frozenset[str]] = {
